@@ -1,7 +1,7 @@
 """Every extension point, on one screen. A part is usually a plain function, or a frozen dataclass with `__call__`.
 
-What each kind of part promises beyond its signature stands in `whorl.checks`, as functions that anyone can run on a part of
-their own. Shapes: N examples, D input columns, V vector dimensions, K outputs of the task.
+What each kind of part promises beyond its signature stands in `whorl.checks`, as functions that anyone can run on a
+part of their own. Shapes: N examples, D input columns, V vector dimensions, K outputs of the task.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from whorl.records import Json, Record
+from whorl.records import Json, LabelRequest, Record
 
 R = TypeVar("R", bound=Record)
 A = TypeVar("A")
@@ -23,7 +23,7 @@ Bools = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 
 Estimator = Any
-"""Fits and predicts as scikit-learn's do: `fit(X, y)`, `predict(X)`, for probabilities `predict_proba` or `decision_function`."""
+"""Fits and predicts as scikit-learn's do: `fit`, `predict`; for probabilities `predict_proba` or `decision_function`."""
 
 Recipe = Callable[[int], Estimator]
 """seed -> a fresh, unfitted estimator. What it is (class, parameters) is its identity; the seed is not."""
@@ -77,8 +77,9 @@ class Pool:
     ids: tuple[str, ...]
     vectors: Floats  # (N, V)
     margins: Floats  # (N,) of the champion, in [0, 1], low is undecided; NaN without a champion
-    weights: Floats  # (N,) at least 0: how much more than others the plan wants them
+    weights: Floats  # (N,) above 0: how much more than others the plan wants them
     known: Floats  # (M, V) vectors of what is labelled already
+    explore: float  # share of the budget, in [0, 1], that the plan wants spent on what is unlike anything known
 
 
 @dataclass(frozen=True)
@@ -93,18 +94,18 @@ class Picks:
 Strategy = Callable[[Pool, int, np.random.Generator], Picks]
 """(pool, n, rng) -> at most n distinct rows."""
 
-Annotator = Callable[[Sequence[str], Sequence[Json]], Sequence[Json]]
-"""(example ids, inputs) -> a truth for each, None where there is no answer (yet)."""
+Annotator = Callable[[Sequence[LabelRequest], Sequence[Json]], Sequence[Json]]
+"""(requests, their inputs) -> a truth for each, None where there is no answer (yet)."""
 
 
 @dataclass(frozen=True)
 class Case:
     """Everything a gate may look at: utilities in [0, 1], paired between challenger and champion on the same examples.
 
-    `fresh`: labelled since the champion was trained. The champion had not seen them, the challenger answers out of fold.
-    `learned`: in the training set of both. `taught`: in the challenger's training set. `recipe_gain`: over all turns,
+    `fresh`: labelled since the champion was trained. The champion had not seen them, the challenger answers out of
+    fold. `learned`: in the training set of both. `taught`: in the challenger's training set. `recipe_gain`: over all turns,
     each label once, when it was new: utility of the challenger's recipe minus the champion's, both out of fold.
-    `agreed`: whether the champion's answer agreed with each label that came this turn, and `agreed_before` in earlier turns.
+    `agreed`: utility of the champion on each label that came this turn, before learning; `agreed_before`: in recent turns.
     """
 
     claim: str  # first, refresh or change
@@ -117,7 +118,6 @@ class Case:
     recipe_gain: Floats  # (P,) in [-1, 1]
     agreed: Floats  # (L,)
     agreed_before: Floats  # (Q,)
-    forgotten: tuple[str, ...] = ()  # groups that the champion can answer and the challenger cannot
 
 
 @dataclass(frozen=True)
@@ -146,8 +146,10 @@ class Journal(Protocol):
     ) -> int: ...  # all or nothing; an id that is there already is skipped; -> last sequence
     def read(self, kind: type[R], after: int = 0, until: int | None = None) -> list[R]: ...  # in order of arrival
     def find(self, kind: type[R], id: str) -> R | None: ...
+    def newest(self, kind: type[R]) -> R | None: ...  # the last to arrive
     def last(self) -> int: ...  # sequence number of the newest record, 0 when empty
     def count(self, kind: type[Record]) -> int: ...
+    def changed(self) -> bool: ...  # cheap; has somebody else appended since this was last asked (or since opening)?
     def close(self) -> None: ...
 
 

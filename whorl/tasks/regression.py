@@ -19,7 +19,7 @@ from whorl.records import Json
 class Regression:
     """How much is it, from `low` to `high`? An answer that is off by `tolerance` is worth nothing.
 
-    Outputs have shape (N, 2): the value, and the spread of the answer in the same unit (NaN where the estimator tells none).
+    Outputs have shape (N, 2): the value, and its spread in the same unit (NaN where the estimator tells none).
 
     >>> task = Regression(0, 100, tolerance=10)
     >>> task.utility(np.array([[50.0, 2.0], [50.0, 2.0]]), [52.5, 80.0])

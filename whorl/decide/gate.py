@@ -1,0 +1,117 @@
+"""The default gate: a refresh must show no harm, a change must bring proof.
+
+A refresh (the champion's recipe, on the champion's data and more) has a strong prior: more data helps. So its claim is
+*checked* where it can fail. What both models were taught, it must still know, in total and in each group; what it was
+taught, it must have taken in; and on what is new it must not be harmful. A pipeline that broke fails the first two however
+few labels are new, because they need no new labels. A change has no such prior and must win a bet on every new label.
+
+What it costs and what it catches, measured: `bench/gate.py`; how it came about: LOG.md.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+
+from whorl.decide.evidence import fewer_than_before, sign_test, wealth
+from whorl.errors import DeclarationError
+from whorl.protocols import Case, Ruling
+
+
+@dataclass(frozen=True)
+class ProofOrNoHarm:
+    """Promote a refresh without evidence of harm, and a change with proof.
+
+    A change is promoted when its wealth is above (changes judged)/`false_change`: an equal one is promoted in at most
+    this share of wheels. A refresh is held when the wealth of betting against it is above 1/`false_harm`. `false_break`
+    is the chance that a sound model fails one of the checks of what was learned.
+    """
+
+    false_change: float = 0.05
+    false_harm: float = 0.2
+    false_break: float = 0.02
+    false_surprise: float = 0.001
+
+    def __post_init__(self) -> None:
+        for name in ("false_change", "false_harm", "false_break", "false_surprise"):
+            found = getattr(self, name)
+            if isinstance(found, bool) or not isinstance(found, int | float) or not 0 < found < 1:
+                raise DeclarationError(f"gate.{name}", found=found, needed="a probability above 0 and below 1")
+
+    def __call__(self, case: Case) -> Ruling:
+        champion, challenger = case.fresh
+        gain = challenger - champion
+        numbers = {
+            "pairs": float(len(gain)),
+            "gain": float(gain.mean()) if len(gain) else 0.0,
+            "harm": wealth(-gain),
+            "proof": wealth(case.recipe_gain) if case.claim == "change" else 1.0,
+            "needed": case.rivals / self.false_change if case.claim == "change" else 1.0,
+        }
+        on_new = f"on {len(gain)} new labels {numbers['gain']:+.3f}"
+        broken = self.broken(case)
+        if broken:
+            return Ruling("reject", f"{broken}; {on_new}", numbers)
+        surprise = self.surprise(case)
+        if surprise:
+            return Ruling("hold", surprise, {**numbers, "surprise": 1.0})
+        if numbers["harm"] > 1 / self.false_harm:
+            odds = f"odds of harm {numbers['harm']:.1f}, at most {1 / self.false_harm:.0f} allowed"
+            return Ruling("hold", f"{on_new}: {odds}", numbers)
+        if case.claim == "change":
+            return self.proven(case, numbers)
+        if not len(gain):
+            return Ruling("hold", "no label is newer than the champion: nothing to refresh it with", numbers)
+        taught = f"{len(case.taught)} lessons, {case.taught.mean():.1%} of them taken in"
+        return Ruling("promote", f"same recipe, {taught}; {on_new}, no harm shown", numbers)
+
+    def proven(self, case: Case, numbers: dict[str, float]) -> Ruling:
+        """Whether a change has won enough."""
+        pairs = len(case.recipe_gain)
+        mean = float(case.recipe_gain.mean()) if pairs else 0.0
+        proof = f"{mean:+.3f} per label over {pairs} labels, odds {numbers['proof']:.1f}; needs {numbers['needed']:.0f}"
+        if numbers["proof"] > numbers["needed"]:
+            return Ruling("promote", f"another recipe, proven: {proof}", numbers)
+        return Ruling("hold", f"another recipe, not proven: {proof}", numbers)
+
+    def broken(self, case: Case) -> str:
+        """What the challenger lost or never took in; empty when nothing."""
+        before, after = case.learned
+        lost, won = np.clip(before - after, 0, 1), np.clip(after - before, 0, 1)
+        held: dict[str, float] = defaultdict(float)
+        worse: dict[str, float] = defaultdict(float)
+        for group, was, down, up in zip(case.learned_groups, before, lost, won, strict=True):
+            held[group] += was
+            worse[group] += down - up
+        # Another recipe may rightly fit its lessons less closely, so a change only must not lose a whole group.
+        least, share = (1.0, 0.5) if case.claim == "refresh" else (2.0, 1.0)
+        for group, down in worse.items():
+            if down >= max(least, share * held[group]):
+                return f"it lost {down:g} of the {held[group]:g} lessons about {group} that the champion holds"
+        if case.claim != "refresh":
+            return ""
+        if sign_test(lost.sum(), won.sum()) < self.false_break:
+            return f"of what both were taught it lost {lost.sum():g} and won {won.sum():g}"
+        missed = 1.0 - case.taught
+        rate, usual = missed.mean() if len(missed) else 0.0, (1.0 - before).mean() if len(before) else 0.0
+        unusual = fewer_than_before(case.taught.sum(), len(missed), before.sum(), len(before))
+        if rate - usual > 0.02 and unusual < self.false_break:
+            return f"it took in {1 - rate:.1%} of its lessons where the champion took in {1 - usual:.1%}"
+        now = missed[case.taught_now]
+        if now.sum() >= 3 + 0.2 * len(now):
+            return f"it missed {now.sum():g} of the {len(now)} lessons of this turn"
+        return ""
+
+    def surprise(self, case: Case) -> str:
+        """The new labels contradict the champion as earlier ones never did: labels or world have changed."""
+        now, before = case.agreed, case.agreed_before
+        if not len(now) or not len(before):
+            return ""
+        if fewer_than_before(now.sum(), len(now), before.sum(), len(before)) >= self.false_surprise:
+            return ""
+        return (
+            f"the champion agrees with {now.sum():g} of the {len(now)} new labels, before with {before.mean():.0%}: "
+            "either they are wrong or the world has changed; learning waits for one more turn of labels"
+        )

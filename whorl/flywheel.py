@@ -1,0 +1,458 @@
+"""An opened wheel: its declaration, its state on disk, and the champion in memory, ready to decide."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from whorl import label, learn, observe
+from whorl.errors import BadInput, DeclarationError, NotFound, NotReady
+from whorl.lock import only_one
+from whorl.protocols import Blobs, Estimator, Journal
+from whorl.records import (
+    Decision,
+    Example,
+    Json,
+    Label,
+    LabelRequest,
+    Model,
+    Outcome,
+    Promotion,
+    Turn,
+    digest,
+    new_id,
+)
+from whorl.stores import FolderBlobs, SqliteJournal
+from whorl.turn import turn
+from whorl.wheel import Wheel
+
+INLINE = 4096
+"""Bytes up to which an input is kept in its record; larger ones become blobs."""
+
+MAX_TEXT = 200
+"""Characters in an id, a customer or a subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was decided, captured before it was returned. `id` is what an outcome refers to."""
+
+    id: str
+    output: Json
+    confidence: float
+    model: str
+    arm: str = "champion"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An open label request, with the input it is about and what the champion would answer (hidden for audits)."""
+
+    id: str
+    example: str
+    input: Json
+    reason: str
+    probability: float
+    price: float
+    turn: int
+    proposal: Json = None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Serving:
+    model: Model
+    fitted: Estimator
+
+
+def open_wheel(folder: str | Path) -> Flywheel:
+    """Open the wheel that `folder`/wheel.py declares. Its state lives in `folder`/.whorl.
+
+    Raises:
+        NotFound: there is no wheel.py.
+        DeclarationError: it does not declare a `wheel`, or declares one that cannot work.
+    """
+    folder = Path(folder)
+    return Flywheel(declared_in(folder), folder / ".whorl")
+
+
+def declared_in(folder: Path) -> Wheel:
+    """The `wheel` that `folder`/wheel.py declares."""
+    path = folder / "wheel.py"
+    if not path.is_file():
+        raise NotFound(
+            f"There is no wheel.py in {folder}. Write one with `whorl init`, or name the folder that has it."
+        )
+    name = f"whorl_wheel_{digest(str(path.resolve()))[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except DeclarationError as error:
+        error.add_note(f"in {path}")
+        raise
+    except Exception as error:
+        raise DeclarationError(
+            str(path), found=f"failing with {type(error).__name__}: {error}", needed="plain Python that runs"
+        ) from error
+    wheel = getattr(module, "wheel", None)
+    if not isinstance(wheel, Wheel):
+        raise DeclarationError(
+            f"{path}: wheel", found=wheel, needed="a Wheel", mend="End the file with `wheel = Wheel(name=..., ...)`."
+        )
+    return wheel
+
+
+def now() -> int:
+    """Microseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1000
+
+
+class Flywheel:
+    """Decide, take outcomes and labels, turn, roll back. Any number of threads and processes may share one wheel.
+
+    Args:
+        wheel: what is declared.
+        state: folder of its state; made when it is not there.
+        clock: microseconds since 1970-01-01 UTC; read once per call.
+        fresh_id: the time -> an id for what comes without one.
+        journal, blobs: other stores than those in `state`.
+    """
+
+    def __init__(
+        self,
+        wheel: Wheel,
+        state: Path,
+        clock: Callable[[], int] = now,
+        fresh_id: Callable[[int], str] = new_id,
+        journal: Journal | None = None,
+        blobs: Blobs | None = None,
+    ) -> None:
+        self.wheel, self.state, self.clock, self.fresh_id = wheel, state, clock, fresh_id
+        if journal is None or blobs is None:
+            state.mkdir(parents=True, exist_ok=True)
+        self.journal = journal if journal is not None else SqliteJournal(state / "journal.db")
+        self.blobs = blobs if blobs is not None else FolderBlobs(state / "blobs")
+        self._serving: _Serving | None = None
+        self._swap = threading.Lock()
+        self._load_champion()
+
+    # -- observe
+
+    def decide(
+        self, value: Any, *, customer: str = "", subject: str = "", at: int | None = None, id: str | None = None
+    ) -> Answer:
+        """Answer `value` with the champion, and capture example and decision before returning.
+
+        Args:
+            id: of the decision, if the caller has one; deciding the same id again returns the first answer.
+            at: when it was asked, in microseconds since 1970-01-01 UTC; now if not given.
+
+        Raises:
+            BadInput: `value` does not fit; nothing of it was kept.
+            NotReady: there is no champion yet; the example was kept, so that it can be labelled.
+        """
+        return self.decide_all([value], customers=[customer], subjects=[subject], at=at, ids=[id])[0]
+
+    def decide_all(
+        self,
+        values: Sequence[Any],
+        *,
+        customers: Sequence[str] | None = None,
+        subjects: Sequence[str] | None = None,
+        at: int | None = None,
+        ids: Sequence[str | None] | None = None,
+    ) -> list[Answer]:
+        """`decide` for several values in one go: all are answered by one model and captured together, or none is."""
+        started = time.perf_counter_ns()
+        known = [self.journal.find(Decision, id) if id else None for id in ids or []]
+        if known and all(known):
+            return [_answer(decision) for decision in known if decision]
+        examples = self._examples(values, customers, subjects, at)
+        serving = self.champion()
+        if serving is None:
+            self.journal.append(*examples)
+            raise NotReady(
+                "There is no champion yet. The input was kept; label some (`whorl label`, POST /v1/labels) and turn the wheel."
+            )
+        payloads = [observe.payload(example, self.blobs) for example in examples]
+        outputs = self.wheel.task.outputs(serving.fitted, self.wheel.inputs.matrix(payloads))
+        answers, sure = self.wheel.task.answers(outputs), self.wheel.task.confidence(outputs)
+        micros = (time.perf_counter_ns() - started) // 1000
+        decisions = [
+            Decision(
+                id=_text("decision id", (ids[place] if ids else None) or self.fresh_id(example.event_time)),
+                event_time=example.event_time,
+                known_time=example.known_time,
+                example=example.id,
+                model=serving.model.version,
+                output=answers[place],
+                confidence=float(sure[place]),
+                customer=example.customer,
+                latency_us=micros,
+            )
+            for place, example in enumerate(examples)
+        ]
+        pairs = [
+            (e, d)
+            for e, d, before in zip(examples, decisions, known or [None] * len(examples), strict=True)
+            if not before
+        ]
+        self.journal.append(*(record for pair in pairs for record in pair))
+        return [
+            _answer(before or made) for before, made in zip(known or [None] * len(decisions), decisions, strict=True)
+        ]
+
+    def observe(
+        self,
+        values: Sequence[Any],
+        *,
+        customers: Sequence[str] | None = None,
+        subjects: Sequence[str] | None = None,
+        at: int | None = None,
+        source: str = "production",
+    ) -> list[str]:
+        """Keep inputs that somebody else decides about, or nobody yet; returns the ids of their examples."""
+        examples = self._examples(values, customers, subjects, at, source)
+        self.journal.append(*examples)
+        return [example.id for example in examples]
+
+    def outcome(
+        self,
+        decision: str,
+        value: Any,
+        *,
+        at: int | None = None,
+        id: str | None = None,
+        kind: str = "truth",
+        supersedes: str | None = None,
+    ) -> str:
+        """Take the outcome of a decision: any time, in any order, before the decision itself, any number of times.
+
+        Returns:
+            Its id. The same id twice is one outcome; a new one for the same decision is a correction.
+
+        Raises:
+            BadOutcome: `value` does not fit the task; nothing of it was kept.
+        """
+        moment = self.clock()
+        record = Outcome(
+            id=_text("outcome id", id or self.fresh_id(moment)),
+            event_time=moment if at is None else at,
+            known_time=moment,
+            decision=_text("decision", decision),
+            kind=_text("kind", kind),
+            value=self.wheel.task.check(value),
+            supersedes=_text("supersedes", supersedes) if supersedes else None,
+        )
+        self.journal.append(record)
+        return record.id
+
+    # -- label
+
+    def questions(self, limit: int = 100) -> list[Question]:
+        """Open label requests, oldest first, with what the champion would answer (not for audits: it would bias them)."""
+        requests = label.open_requests(self.journal.read(LabelRequest), self.journal.read(Label))[:limit]
+        serving = self.champion()
+        found = []
+        for request in requests:
+            example = self.journal.find(Example, request.example)
+            if example is None:
+                continue
+            packed = observe.payload(example, self.blobs)
+            proposal, sure = None, None
+            if serving is not None and request.reason != "audit":
+                outputs = self.wheel.task.outputs(serving.fitted, self.wheel.inputs.matrix([packed]))
+                proposal, sure = self.wheel.task.answers(outputs)[0], float(self.wheel.task.confidence(outputs)[0])
+            found.append(
+                Question(
+                    request.id,
+                    request.example,
+                    self.wheel.inputs.unpack(packed),
+                    request.reason,
+                    request.probability,
+                    request.price,
+                    request.turn,
+                    proposal,
+                    sure,
+                )
+            )
+        return found
+
+    def label(
+        self,
+        example: str,
+        value: Any,
+        *,
+        annotator: str = "person",
+        seconds: float = 0.0,
+        at: int | None = None,
+        id: str | None = None,
+    ) -> str:
+        """Take a label for an example, asked for or not. The latest one counts; a correction is another label.
+
+        Raises:
+            BadOutcome: `value` does not fit the task.
+            NotFound: there is no such example.
+        """
+        if self.journal.find(Example, example) is None:
+            raise NotFound(f"There is no example {example[:MAX_TEXT]!r}; a label needs the id of one.")
+        moment = self.clock()
+        mine = [request for request in self.journal.read(LabelRequest) if request.example == example]
+        record = Label(
+            id=_text("label id", id or self.fresh_id(moment)),
+            event_time=moment if at is None else at,
+            known_time=moment,
+            example=example,
+            value=self.wheel.task.check(value),
+            annotator=_text("annotator", annotator),
+            request=mine[-1].id if mine else None,
+            seconds=float(seconds),
+            cost=mine[-1].price if mine else 0.0,
+        )
+        self.journal.append(record)
+        return record.id
+
+    # -- turn and serve
+
+    def turn(self, at: int | None = None, say: Callable[[str], None] = lambda stage: None) -> Turn:
+        """One revolution, or the rest of one that was interrupted.
+
+        Raises:
+            Busy: another turn of this wheel is running.
+        """
+        with only_one(self.state / "turn.lock"):
+            closed = turn(self.wheel, self.journal, self.blobs, self.clock() if at is None else at, say)
+        self._load_champion()
+        return closed
+
+    def champion(self) -> _Serving | None:
+        """The serving model; looks for a newer promotion first, which costs a few microseconds when there is none."""
+        if self.journal.changed():
+            self._load_champion()
+        return self._serving
+
+    def roll_back(self, by: str, reason: str = "") -> Promotion:
+        """Serve the model that served before the champion. A person decides; the record says who and why.
+
+        Raises:
+            NotFound: no other model has served before.
+        """
+        promotions = self.journal.read(Promotion)
+        # A model that was itself rolled back from is not what anybody wants to go back to.
+        left = {
+            before.model
+            for before, after in zip(promotions, promotions[1:], strict=False)
+            if after.reason == "rollback"
+        }
+        earlier = [p for p in promotions if p.model != promotions[-1].model and p.model not in left]
+        if not earlier:
+            raise NotFound("No earlier champion has served on this wheel, so there is nothing to roll back to.")
+        moment = self.clock()
+        record = Promotion(
+            id=self.fresh_id(moment),
+            event_time=moment,
+            known_time=moment,
+            model=earlier[-1].model,
+            by=_text("by", by),
+            reason="rollback",
+            turn=promotions[-1].turn,
+        )
+        self.journal.append(record)
+        self._load_champion()
+        return record
+
+    def status(self) -> Json:
+        """Where the wheel stands, as plain JSON."""
+        turns = self.journal.read(Turn)
+        closed = [turn for turn in turns if turn.phase == "closed"]
+        promotions = self.journal.read(Promotion)
+        serving = self.champion()
+        unanswered = label.open_requests(self.journal.read(LabelRequest), self.journal.read(Label))
+        return {
+            "wheel": self.wheel.name,
+            "state": str(self.state),
+            "champion": {
+                "version": serving.model.version,
+                "recipe": serving.model.recipe,
+                "since_turn": promotions[-1].turn,
+                "by": promotions[-1].by,
+                "labels": len(learn.examples_in(self.blobs.get(serving.model.dataset))),
+            }
+            if serving
+            else None,
+            "counts": {kind.__name__: self.journal.count(kind) for kind in (Example, Decision, Outcome, Label, Model)},
+            "open_requests": len(unanswered),
+            "turns": len(closed),
+            "interrupted": bool(turns) and turns[-1].phase == "opened",
+            "last_turn": closed[-1].account if closed else None,
+            "plan": closed[-1].plan["because"] if closed else [],
+            "owners": dict(self.wheel.owners),
+        }
+
+    def close(self) -> None:
+        """Let go of the files. Nothing is lost by not calling it."""
+        self.journal.close()
+
+    def __enter__(self) -> Flywheel:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _load_champion(self) -> None:
+        with self._swap:
+            newest = self.journal.newest(Promotion)
+            if newest is None or (self._serving and self._serving.model.version == newest.model):
+                return
+            model = next(model for model in self.journal.read(Model) if model.version == newest.model)
+            # One assignment: a request sees the old model with the old version or the new with the new, never a mixture.
+            self._serving = _Serving(model, learn.load(self.blobs.get(model.artefact), self.wheel.trusted))
+
+    def _examples(
+        self,
+        values: Sequence[Any],
+        customers: Sequence[str] | None,
+        subjects: Sequence[str] | None,
+        at: int | None,
+        source: str = "production",
+    ) -> list[Example]:
+        payloads = [self.wheel.inputs.pack(value) for value in values]
+        moment = self.clock()
+        examples = []
+        for place, packed in enumerate(payloads):
+            examples.append(
+                Example(
+                    id=self.fresh_id(moment),
+                    event_time=moment if at is None else at,
+                    known_time=moment,
+                    content=digest(packed),
+                    payload=packed if len(packed) <= INLINE else None,
+                    blob=self.blobs.put(packed) if len(packed) > INLINE else None,
+                    customer=_text("customer", customers[place] if customers else ""),
+                    subject=_text("subject", subjects[place] if subjects else ""),
+                    source=_text("source", source),
+                    rights=self.wheel.rights.name,
+                )
+            )
+        return examples
+
+
+def _answer(decision: Decision) -> Answer:
+    return Answer(decision.id, decision.output, decision.confidence, decision.model, decision.arm)
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        shown = f"{len(value)} characters long" if isinstance(value, str) else f"a {type(value).__name__}"
+        raise BadInput(f"The {name} is {shown}; it must be text of at most {MAX_TEXT} characters.")
+    return value
