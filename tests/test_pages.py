@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from whorl.errors import BadInput
-from whorl.pages import Arm, FunnelStep, Mark, Step, Story, TurnRow, render, write
+from whorl.pages import Arm, FunnelStep, Mark, Step, Story, TurnRow, render, report, write
 from whorl.pages.charts import Axis, Line, line_chart, ticks
 
-VOID = {"meta", "link", "br", "hr", "img", "input"}
+VOID = {"wbr", "meta", "link", "br", "hr", "img", "input"}
 DIGITS = tuple("0123456789")
 RECIPES = ("logistic regression", "random forest, 200 trees", "support vectors, rbf")
 
@@ -296,7 +296,7 @@ def test_an_empty_wheel_says_what_to_do_next() -> None:
         "No turn has run yet",
         "Nothing is measured yet",
         "No challenger has been judged yet",
-        "`whorl ingest`",
+        "whorl ingest",
     ):
         assert words in page.text
 
@@ -411,3 +411,18 @@ def test_names_of_lines_that_end_together_do_not_cover_each_other() -> None:
 def test_a_confusion_of_another_size_than_its_classes_is_refused() -> None:
     with pytest.raises(BadInput, match="must be 3 by 3"):
         Arm("wheel", confusion=((1, 2), (3, 4)), classes=("a", "b", "c"))
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["by day", "by night"])
+@pytest.mark.parametrize("name", ["ink", "soft", "faint", "accent"])
+def test_letters_stand_out_from_the_paper(scheme: int, name: str) -> None:
+    style = Path(report.__file__).with_name("style.css").read_text("utf-8")
+
+    def light(name: str) -> float:
+        colour = re.findall(rf"--{name}: #(\w{{6}});", style)[scheme]
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((light(name), light("paper")))
+    assert (high + 0.05) / (low + 0.05) >= 4.5

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -174,23 +175,25 @@ class Flywheel:
     ) -> list[Answer]:
         """`decide` for several values in one go: all are answered by one model and captured together, or none is."""
         started = time.perf_counter_ns()
+        named = [_text("decision id", id) for id in ids or [] if id]
+        if len(set(named)) < len(named) or (ids is not None and len(ids) != len(values)):
+            raise BadInput(f"There are {len(values)} inputs; ids must be as many, each another one or None.")
         known = [self.journal.find(Decision, id) if id else None for id in ids or []]
         if known and all(known):
             return [_answer(decision) for decision in known if decision]
-        examples = self._examples(values, customers, subjects, at)
+        examples, payloads = self._examples(values, customers, subjects, at)
         serving = self.champion()
         if serving is None:
-            self.journal.append(*examples)
+            self._keep(examples, payloads)
             raise NotReady(
                 "There is no champion yet. The input was kept; label some (`whorl label`, POST /v1/labels) and turn the wheel."
             )
-        payloads = [observe.payload(example, self.blobs) for example in examples]
         outputs = self.wheel.task.outputs(serving.fitted, self.wheel.inputs.matrix(payloads))
         answers, sure = self.wheel.task.answers(outputs), self.wheel.task.confidence(outputs)
         micros = (time.perf_counter_ns() - started) // 1000
         decisions = [
             Decision(
-                id=_text("decision id", (ids[place] if ids else None) or self.fresh_id(example.event_time)),
+                id=(ids[place] if ids else None) or self.fresh_id(example.event_time),
                 event_time=example.event_time,
                 known_time=example.known_time,
                 example=example.id,
@@ -202,15 +205,10 @@ class Flywheel:
             )
             for place, example in enumerate(examples)
         ]
-        pairs = [
-            (e, d)
-            for e, d, before in zip(examples, decisions, known or [None] * len(examples), strict=True)
-            if not before
-        ]
-        self.journal.append(*(record for pair in pairs for record in pair))
-        return [
-            _answer(before or made) for before, made in zip(known or [None] * len(decisions), decisions, strict=True)
-        ]
+        known = known or [None] * len(examples)
+        new = [place for place, before in enumerate(known) if not before]
+        self._keep([examples[place] for place in new], [payloads[place] for place in new], [decisions[p] for p in new])
+        return [_answer(before or made) for before, made in zip(known, decisions, strict=True)]
 
     def observe(
         self,
@@ -222,8 +220,8 @@ class Flywheel:
         source: str = "production",
     ) -> list[str]:
         """Keep inputs that somebody else decides about, or nobody yet; returns the ids of their examples."""
-        examples = self._examples(values, customers, subjects, at, source)
-        self.journal.append(*examples)
+        examples, payloads = self._examples(values, customers, subjects, at, source)
+        self._keep(examples, payloads)
         return [example.id for example in examples]
 
     def outcome(
@@ -330,6 +328,7 @@ class Flywheel:
         Raises:
             Busy: another turn of this wheel is running.
         """
+        self.state.mkdir(parents=True, exist_ok=True)  # with stores from elsewhere it may not be there
         with only_one(self.state / "turn.lock"):
             closed = turn(self.wheel, self.journal, self.blobs, self.clock() if at is None else at, say)
         self._load_champion()
@@ -349,11 +348,7 @@ class Flywheel:
         """
         promotions = self.journal.read(Promotion)
         # A model that was itself rolled back from is not what anybody wants to go back to.
-        left = {
-            before.model
-            for before, after in zip(promotions, promotions[1:], strict=False)
-            if after.reason == "rollback"
-        }
+        left = {before.model for before, after in pairwise(promotions) if after.reason == "rollback"}
         earlier = [p for p in promotions if p.model != promotions[-1].model and p.model not in left]
         if not earlier:
             raise NotFound("No earlier champion has served on this wheel, so there is nothing to roll back to.")
@@ -425,26 +420,41 @@ class Flywheel:
         subjects: Sequence[str] | None,
         at: int | None,
         source: str = "production",
-    ) -> list[Example]:
+    ) -> tuple[list[Example], list[bytes]]:
+        """Checked, and not kept yet; with each the packed input."""
+        for name, given in (("customers", customers), ("subjects", subjects)):
+            if given is not None and len(given) != len(values):
+                raise BadInput(f"There are {len(values)} inputs and {len(given)} {name}; each input needs one.")
+        if at is not None and type(at) is not int:
+            raise BadInput(f"The time is {str(at)[:80]!r}; it must be whole microseconds since 1970 (an int).")
         payloads = [self.wheel.inputs.pack(value) for value in values]
         moment = self.clock()
         examples = []
         for place, packed in enumerate(payloads):
+            content, small = digest(packed), len(packed) <= INLINE
             examples.append(
                 Example(
                     id=self.fresh_id(moment),
                     event_time=moment if at is None else at,
                     known_time=moment,
-                    content=digest(packed),
-                    payload=packed if len(packed) <= INLINE else None,
-                    blob=self.blobs.put(packed) if len(packed) > INLINE else None,
+                    content=content,
+                    payload=packed if small else None,
+                    blob=None if small else content,
                     customer=_text("customer", customers[place] if customers else ""),
                     subject=_text("subject", subjects[place] if subjects else ""),
                     source=_text("source", source),
                     rights=self.wheel.rights.name,
                 )
             )
-        return examples
+        return examples, payloads
+
+    def _keep(self, examples: Sequence[Example], payloads: Sequence[bytes], decisions: Sequence[Decision] = ()) -> None:
+        """Append what is complete and checked; large inputs first become blobs, which are named by their content."""
+        for example, packed in zip(examples, payloads, strict=True):
+            if example.blob:
+                self.blobs.put(packed)
+        pairs = zip(examples, decisions, strict=True) if decisions else ((example,) for example in examples)
+        self.journal.append(*(record for pair in pairs for record in pair))
 
 
 def _answer(decision: Decision) -> Answer:

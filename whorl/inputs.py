@@ -60,8 +60,11 @@ class Image:
             BadInput: wrong shape, not numbers, missing or out of range.
         """
         try:
-            pixels = np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError) as error:
+            given = np.asarray(value)
+            if given.dtype.kind not in "biufO":  # text, dates and complex numbers would be converted without a word
+                raise TypeError(f"it holds {given.dtype}")
+            pixels = given.astype(np.float64)
+        except (TypeError, ValueError, OverflowError) as error:
             raise BadInput(
                 f"An image must be numbers of shape {self.shape}; this cannot be read as such: {error}."
             ) from None
@@ -98,6 +101,14 @@ class Number:
     high: float = math.inf
     required: bool = True
 
+    def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            found = getattr(self, name)
+            if isinstance(found, bool) or not isinstance(found, int | float) or math.isnan(found):
+                raise DeclarationError(f"inputs.{name}", found=found, needed="a number, or inf")
+        if self.low > self.high:
+            raise DeclarationError("inputs.high", found=self.high, needed=f"at least inputs.low, which is {self.low:g}")
+
     @property
     def width(self) -> int:
         return 1
@@ -107,15 +118,20 @@ class Number:
         return "FP64"
 
     def check(self, name: str, value: Any) -> Json:
-        if value is None or (isinstance(value, float) and math.isnan(value)):
+        if value is None or (isinstance(value, float | np.floating) and math.isnan(value)):
             if self.required:
                 raise BadInput(f"{name} is missing; it must be a number.")
             return None
         if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-            raise BadInput(f"{name} is {value!r}; it must be a number.")
-        if not self.low <= value <= self.high or math.isinf(value):
-            raise BadInput(f"{name} is {value!r}; it must be finite and lie from {self.low:g} to {self.high:g}.")
-        return float(value)
+            raise BadInput(f"{name} is {repr(value)[:80]}; it must be a number.")
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number of more than 308 digits
+            number = math.copysign(math.inf, value)
+        if math.isinf(number) or not self.low <= number <= self.high:
+            shown = number if math.isinf(number) else value
+            raise BadInput(f"{name} is {shown!r}; it must be finite and lie from {self.low:g} to {self.high:g}.")
+        return number + 0.0  # -0.0 and 0.0 are equal, and so must be their bytes
 
     def numbers(self, values: Sequence[Json]) -> Floats:
         return np.array([[math.nan if value is None else value] for value in values], dtype=np.float64)
@@ -129,11 +145,14 @@ class Category:
     required: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", tuple(self.values))
-        if len(set(self.values)) < len(self.values) or len(self.values) < 2:
+        found = self.values if isinstance(self.values, str) else list(self.values)
+        if isinstance(found, str) or not all(isinstance(value, str) for value in found):
+            raise DeclarationError("inputs.values", found=found, needed="two or more different texts")
+        if len(set(found)) < len(found) or len(found) < 2:
             raise DeclarationError(
-                "inputs.values", found=list(self.values), needed="two or more different texts", mend="Remove repeats."
+                "inputs.values", found=found, needed="two or more different texts", mend="Remove repeats."
             )
+        object.__setattr__(self, "values", tuple(found))
 
     @property
     def width(self) -> int:

@@ -100,20 +100,24 @@ Annotator = Callable[[Sequence[LabelRequest], Sequence[Json]], Sequence[Json]]
 
 @dataclass(frozen=True)
 class Case:
-    """Everything a gate may look at: utilities in [0, 1], paired between challenger and champion on the same examples.
+    """Everything that a gate may look at: utilities in [0, 1], paired on the same examples.
 
-    `fresh`: labelled since the champion was trained. The champion had not seen them, the challenger answers out of
-    fold. `learned`: in the training set of both. `taught`: in the challenger's training set. `recipe_gain`: over all turns,
-    each label once, when it was new: utility of the challenger's recipe minus the champion's, both out of fold.
-    `agreed`: utility of the champion on each label that came this turn, before learning; `agreed_before`: in recent turns.
+    `fresh`: labelled since the champion was trained; the champion had not seen them, the challenger answers out of fold.
+    `known`: learned by champion and challenger. `learned`: learned by this recipe when it was last found sound, and again
+    now. `taught`, `out_of_fold`: the challenger on its whole training set, as learned and as held out. `recipe_gain`:
+    over all turns, each label once, when it was new: utility of the challenger's recipe minus that of the champion's, both
+    out of fold. `agreed`: the champion on the labels that came this turn, before learning; `agreed_before`: in recent turns.
     """
 
     claim: str  # first, refresh or change
     rivals: int  # challengers judged in this turn that claim a change
     fresh: tuple[Floats, Floats]  # champion (F,), challenger (F,)
-    learned: tuple[Floats, Floats]  # champion (B,), challenger (B,)
-    learned_groups: tuple[str, ...]  # (B,)
+    known: tuple[Floats, Floats]  # champion (B,), challenger (B,)
+    known_groups: tuple[str, ...]  # (B,)
+    learned: tuple[Floats, Floats]  # then (S,), now (S,)
+    learned_groups: tuple[str, ...]  # (S,)
     taught: Floats  # (N,)
+    out_of_fold: Floats  # (N,)
     taught_now: Bools  # (N,) labelled this turn
     recipe_gain: Floats  # (P,) in [-1, 1]
     agreed: Floats  # (L,)
@@ -127,6 +131,7 @@ class Ruling:
     decision: str
     sentence: str
     numbers: dict[str, float]
+    strength: float = 0.0  # of several to promote in one turn, the strongest serves
 
 
 Gate = Callable[[Case], Ruling]

@@ -9,8 +9,8 @@ import numpy as np
 
 from whorl import decide, label, learn, observe, organize, reinforce
 from whorl.crew import Crew
-from whorl.errors import PartError
-from whorl.protocols import Blobs, Journal, Pool, Recipe
+from whorl.errors import PartError, Tampered
+from whorl.protocols import Blobs, Journal, Pool, Recipe, Task
 from whorl.records import (
     Dataset,
     Example,
@@ -62,7 +62,8 @@ def pool(
 ) -> Pool:
     """What may be asked about: kept, not labelled, not asked already."""
     task = crew.wheel.task
-    taken = {known.rows[item.example] for item in (*labels, *unanswered) if item.example in known.rows}
+    asked = {request.example for request in unanswered}
+    taken = {known.rows[example] for example in asked.union(item.example for item in labels) if example in known.rows}
     rows = np.array([row for row in range(len(known.kept)) if row not in taken], dtype=np.intp)
     labelled = sorted({known.rows[item.example] for item in labels if item.example in known.rows})
     margins, groups = np.full(len(rows), np.nan), [""] * len(rows)
@@ -147,7 +148,7 @@ def train(
         try:
             artefact = learn.dump(trained.fitted, wheel.trusted)
             taught = task.outputs(learn.load(artefact, wheel.trusted), lessons.X)
-        except PartError as error:
+        except (PartError, Tampered) as error:  # it cannot be stored, or what was stored cannot be loaded
             failures[trained.recipe] = str(error)
             continue
         if not np.array_equal(taught, task.outputs(trained.fitted, lessons.X), equal_nan=True):
@@ -209,6 +210,19 @@ def judge(
     return decide.judge(
         contenders, failures, standing, lessons.examples, groups, reports, surprised, crew.wheel.gate, this
     )
+
+
+def found_sound(
+    contenders: Sequence[decide.Contender], lessons: learn.Lessons, judgement: decide.Judgement, task: Task, this: Turn
+) -> list[Report]:
+    """What each contender that was not rejected had taken in: what its recipe will be held to."""
+    rejected = {verdict.challenger for verdict in judgement.verdicts if verdict.decision == "reject"}
+    groups = task.groups(lessons.truths)
+    return [
+        decide.report(each.model, "challenger", "learned", this, lessons.examples, each.taught, groups)
+        for each in contenders
+        if each.model.version not in rejected
+    ]
 
 
 def close(

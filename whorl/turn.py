@@ -74,7 +74,7 @@ def turn(
         reports += [*predicted, *taught]
         surprised = bool(last and last.account["surprised"])
         judgement = steps.judge(crew, contenders, failures, lessons, reports, surprised, this)
-        journal.append(*judgement.verdicts)
+        journal.append(*judgement.verdicts, *steps.found_sound(contenders, lessons, judgement, wheel.task, this))
         if judgement.promoted:
             journal.append(decide.promote(judgement, this))
 

@@ -23,6 +23,11 @@ def _has(field: str, found: object, members: tuple[str, ...], example: str) -> N
         raise DeclarationError(field, found=found, needed=f"an object with {', '.join(members)}", mend=f"{example}.")
 
 
+def _members(kind: type) -> tuple[str, ...]:
+    """What a protocol asks for, from the protocol itself."""
+    return tuple(name for name in vars(kind) if not name.startswith("_"))
+
+
 def _at_least_zero(field: str, found: object) -> None:
     if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < float("inf"):
         raise DeclarationError(field, found=found, needed="a finite number, at least 0")
@@ -98,10 +103,8 @@ class Wheel:
                 found=self.name,
                 needed="1 to 64 letters, digits, '.', '_' or '-', starting with a letter or digit",
             )
-        _has("task", self.task, ("check", "targets", "outputs", "answers", "utility"), "Classification(range(10)), say")
-        _has(
-            "inputs", self.inputs, ("pack", "unpack", "matrix", "tensors"), "Image(28, 28) or Table(age=Number()), say"
-        )
+        _has("task", self.task, _members(Task), "Classification(range(10)), say")
+        _has("inputs", self.inputs, _members(Inputs), "Image(28, 28) or Table(age=Number()), say")
         if not isinstance(self.rights, Terms):
             raise DeclarationError(
                 "rights", found=self.rights, needed="Terms", mend="Write own_data() if the data is yours to train on."
@@ -127,10 +130,11 @@ class Wheel:
                     mend="Pass the thing itself, not its name or its class.",
                 )
         _has("engine", self.engine, ("run",), "LocalEngine()")
-        strange = sorted(set(self.owners) - set(STAGES))
-        if strange:
-            raise DeclarationError("owners", found=strange, needed=f"keyed by {', '.join(STAGES)}")
-        if isinstance(self.trusted, str) or not all(isinstance(name, str) for name in self.trusted):
+        if not isinstance(self.owners, Mapping) or not set(self.owners) <= set(STAGES):
+            raise DeclarationError(
+                "owners", found=self.owners, needed=f"a mapping whose keys are among {', '.join(STAGES)}"
+            )
+        if not isinstance(self.trusted, tuple) or not all(isinstance(name, str) for name in self.trusted):
             raise DeclarationError(
                 "trusted", found=self.trusted, needed="a tuple of texts such as ('wheel.MyEncoder',)"
             )

@@ -35,22 +35,37 @@ def wealth(differences: Floats) -> float:
 def sign_test(lost: float, won: float) -> float:
     """Chance of losing at least `lost` of `lost + won` fair coins: small when the losses are no accident.
 
+    Parts of a loss (utilities in between) are rounded in favour of an accident.
+
     >>> sign_test(6, 0), sign_test(0, 0)
     (0.015625, 1.0)
     """
-    n, k = round(lost + won), math.ceil(lost - 1e-9)
-    return math.fsum(math.comb(n, hits) for hits in range(k, n + 1)) / 2.0**n
+    least, n = math.floor(lost + 1e-9), math.floor(lost + 1e-9) + math.ceil(won - 1e-9)
+    ways, found = math.comb(n, least), 0
+    for losses in range(least, n + 1):  # whole numbers of any length: 2.0**n ends at n = 1023
+        found += ways
+        ways = ways * (n - losses) // (losses + 1)
+    return found / 2**n
 
 
 def fewer_than_before(hits: float, n: int, hits_before: float, n_before: int) -> float:
     """Chance of at most `hits` of `n`, if these n and the n_before were drawn from one urn (Fisher's exact test).
 
+    Parts of a hit (utilities in between) are rounded in favour of one urn. Cost: one product of long whole numbers for
+    each hit, 0.1 s for 10,000.
+
     >>> round(fewer_than_before(2, 20, 36, 60), 5)
     8e-05
     """
-    total, good = n + n_before, round(hits + hits_before)
-    ways = [math.comb(good, k) * math.comb(total - good, n - k) for k in range(math.floor(hits + 1e-9) + 1)]
-    return sum(ways) / math.comb(total, n)
+    most = math.ceil(hits - 1e-9)
+    good = most + round(hits_before)
+    bad = n + n_before - good
+    least = max(0, n - bad)
+    ways, found = math.comb(good, least) * math.comb(bad, n - least), 0
+    for k in range(least, most + 1):
+        found += ways
+        ways = ways * (good - k) * (n - k) // ((k + 1) * (bad - n + k + 1))
+    return found / math.comb(n + n_before, n)
 
 
 def wilson(mean: float, n: int, z: float = 1.96) -> tuple[float, float]:

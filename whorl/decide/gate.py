@@ -11,13 +11,14 @@ What it costs and what it catches, measured: `bench/gate.py`; how it came about:
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from whorl.decide.evidence import fewer_than_before, sign_test, wealth
 from whorl.errors import DeclarationError
-from whorl.protocols import Case, Ruling
+from whorl.protocols import Case, Floats, Ruling
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class ProofOrNoHarm:
         if not len(gain):
             return Ruling("hold", "no label is newer than the champion: nothing to refresh it with", numbers)
         taught = f"{len(case.taught)} lessons, {case.taught.mean():.1%} of them taken in"
-        return Ruling("promote", f"same recipe, {taught}; {on_new}, no harm shown", numbers)
+        return Ruling("promote", f"same recipe, {taught}; {on_new}, no harm shown", numbers, strength=1.0)
 
     def proven(self, case: Case, numbers: dict[str, float]) -> Ruling:
         """Whether a change has won enough."""
@@ -73,35 +74,32 @@ class ProofOrNoHarm:
         mean = float(case.recipe_gain.mean()) if pairs else 0.0
         proof = f"{mean:+.3f} per label over {pairs} labels, odds {numbers['proof']:.1f}; needs {numbers['needed']:.0f}"
         if numbers["proof"] > numbers["needed"]:
-            return Ruling("promote", f"another recipe, proven: {proof}", numbers)
+            return Ruling("promote", f"another recipe, proven: {proof}", numbers, strength=numbers["proof"])
         return Ruling("hold", f"another recipe, not proven: {proof}", numbers)
 
     def broken(self, case: Case) -> str:
-        """What the challenger lost or never took in; empty when nothing."""
-        before, after = case.learned
-        lost, won = np.clip(before - after, 0, 1), np.clip(after - before, 0, 1)
-        held: dict[str, float] = defaultdict(float)
-        worse: dict[str, float] = defaultdict(float)
-        for group, was, down, up in zip(case.learned_groups, before, lost, won, strict=True):
-            held[group] += was
-            worse[group] += down - up
-        # Another recipe may rightly fit its lessons less closely, so a change only must not lose a whole group.
-        least, share = (1.0, 0.5) if case.claim == "refresh" else (2.0, 1.0)
-        for group, down in worse.items():
-            if down >= max(least, share * held[group]):
-                return f"it lost {down:g} of the {held[group]:g} lessons about {group} that the champion holds"
-        if case.claim != "refresh":
+        """What the challenger lost or never took in; empty when nothing.
+
+        Each recipe is held to what it took in itself when it was last sound: another recipe than the champion's may
+        rightly fit its lessons less closely, and only must not lose a whole group.
+        """
+        lost_group = _lost_group(case.learned, case.learned_groups, least=1.0, share=0.5)
+        lost_group = lost_group or _lost_group(case.known, case.known_groups, least=2.0, share=1.0)
+        if lost_group:
+            return lost_group
+        then, now = case.learned
+        lost, won = np.clip(then - now, 0, 1).sum(), np.clip(now - then, 0, 1).sum()
+        if sign_test(lost, won) < self.false_break:
+            return f"of what it was taught before it lost {lost:g} and won {won:g}"
+        if not len(then):
             return ""
-        if sign_test(lost.sum(), won.sum()) < self.false_break:
-            return f"of what both were taught it lost {lost.sum():g} and won {won.sum():g}"
-        missed = 1.0 - case.taught
-        rate, usual = missed.mean() if len(missed) else 0.0, (1.0 - before).mean() if len(before) else 0.0
-        unusual = fewer_than_before(case.taught.sum(), len(missed), before.sum(), len(before))
-        if rate - usual > 0.02 and unusual < self.false_break:
-            return f"it took in {1 - rate:.1%} of its lessons where the champion took in {1 - usual:.1%}"
-        now = missed[case.taught_now]
-        if now.sum() >= 3 + 0.2 * len(now):
-            return f"it missed {now.sum():g} of the {len(now)} lessons of this turn"
+        missed, usual = 1.0 - case.taught, float((1.0 - then).mean())
+        unusual = fewer_than_before(case.taught.sum(), len(missed), then.sum(), len(then))
+        if missed.mean() - usual > 0.02 and unusual < self.false_break:
+            return f"it took in {1 - missed.mean():.1%} of its lessons, and {1 - usual:.1%} when it was last sound"
+        latest = missed[case.taught_now]
+        if latest.sum() >= 3 + (0.2 + usual) * len(latest):
+            return f"it missed {latest.sum():g} of the {len(latest)} lessons of this turn"
         return ""
 
     def surprise(self, case: Case) -> str:
@@ -115,3 +113,16 @@ class ProofOrNoHarm:
             f"the champion agrees with {now.sum():g} of the {len(now)} new labels, before with {before.mean():.0%}: "
             "either they are wrong or the world has changed; learning waits for one more turn of labels"
         )
+
+
+def _lost_group(pair: tuple[Floats, Floats], groups: Sequence[str], least: float, share: float) -> str:
+    """The first group of which at least `least`, and this `share`, of what was held is lost; empty when none."""
+    held: dict[str, float] = defaultdict(float)
+    down: dict[str, float] = defaultdict(float)
+    for group, before, after in zip(groups, *pair, strict=True):
+        held[group] += before
+        down[group] += before - after
+    for group, lost in down.items():
+        if lost >= max(least, share * held[group]):
+            return f"it lost {lost:g} of the {held[group]:g} lessons about {group} that were held before"
+    return ""

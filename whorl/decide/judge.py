@@ -85,16 +85,24 @@ def judge(
     agreed, agreed_before = _agreement(reports, champion.model, turn.number)
     fresh = np.array([example not in champion.learned for example in lessons], dtype=bool)
 
-    verdicts, promotable, again = [], [], ()
+    verdicts: list[Verdict] = []
+    promotable: list[tuple[float, str]] = []
+    again: tuple[str, ...] = ()
     for contender in (*changes, *([refresh] if refresh else [])):
         claim = "refresh" if contender is refresh else "change"
+        sound = when_sound(reports, contender.model.recipe_hash)
+        rows = np.array([row for row, example in enumerate(lessons) if example in sound], dtype=np.intp)
+        both = [lessons[row] for row in rows]
         case = Case(
             claim=claim,
             rivals=len(changes),
             fresh=(champion.utilities[fresh], contender.out_of_fold[fresh]),
-            learned=(champion.utilities[~fresh], contender.taught[~fresh]),
-            learned_groups=tuple(group for group, new in zip(groups, fresh, strict=True) if not new),
+            known=(champion.utilities[~fresh], contender.taught[~fresh]),
+            known_groups=tuple(group for group, new in zip(groups, fresh, strict=True) if not new),
+            learned=(np.array([sound[example] for example in both]), contender.taught[rows]),
+            learned_groups=tuple(groups[row] for row in rows),
             taught=contender.taught,
+            out_of_fold=contender.out_of_fold,
             taught_now=np.array([example in new_now for example in lessons], dtype=bool),
             recipe_gain=recipe_gain(reports, contender.model.recipe_hash, champion.model.recipe_hash),
             agreed=agreed,
@@ -103,11 +111,11 @@ def judge(
         ruling = gate(case)
         verdicts.append(_verdict(contender, champion, claim, ruling.decision, ruling.sentence, ruling.numbers, turn))
         if ruling.decision == "promote":
-            promotable.append((claim == "change", ruling.numbers.get("proof", 0.0), contender.model.version))
+            promotable.append((ruling.strength, contender.model.version))
         if ruling.numbers.get("surprise"):
             again = tuple(sorted(new_now))
-    # A proven change goes before a refresh, the best proven one first.
-    return Judgement((*verdicts, *rejected), max(promotable)[2] if promotable else None, again)
+    # Of several to promote, the strongest serves.
+    return Judgement((*verdicts, *rejected), max(promotable)[1] if promotable else None, again)
 
 
 def _first(contenders: Sequence[Contender], rejected: tuple[Verdict, ...], turn: Turn) -> Judgement:
@@ -122,6 +130,12 @@ def _first(contenders: Sequence[Contender], rejected: tuple[Verdict, ...], turn:
         decision = "promote" if contender is best else "hold"
         verdicts.append(_verdict(contender, None, "first", decision, said, {"out_of_fold": float(mean)}, turn))
     return Judgement((*verdicts, *rejected), best.model.version)
+
+
+def when_sound(reports: Sequence[Report], recipe: str) -> dict[str, float]:
+    """Example -> utility of the recipe's last model that was not rejected, on what it was taught."""
+    last = next((each for each in reversed(reports) if each.basis == "learned" and each.recipe == recipe), None)
+    return dict(zip(last.examples, last.utilities, strict=True)) if last else {}
 
 
 def recipe_gain(reports: Sequence[Report], challenger: str, champion: str) -> Floats:
@@ -204,7 +218,8 @@ def _new_in(reports: Sequence[Report], turn: int) -> set[str]:
 
 def _agreement(reports: Sequence[Report], champion: Model, turn: int) -> tuple[Floats, Floats]:
     """Utility, before learning, of whoever was champion: on the labels of `turn`, and of the few turns before it."""
-    now, before = [], []
+    now: list[float] = []
+    before: list[float] = []
     for report in reports:
         if report.basis == "prequential" and report.role == "champion":
             if report.turn == turn:

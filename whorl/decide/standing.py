@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from whorl.decide.judge import Judgement
 from whorl.protocols import Floats, Journal
@@ -27,7 +28,7 @@ def predecessors(journal: Journal, turn: Turn) -> list[tuple[Model, Promotion]]:
     models = _models(journal)
     settled = {promotions[-1].model} if promotions else set()
     found = []
-    for before, ended in reversed(list(zip(promotions, promotions[1:], strict=False))):
+    for before, ended in reversed(list(pairwise(promotions))):
         if ended.reason == "rollback":
             settled.add(before.model)
         if ended.turn < turn.number - CONFIRMED_AFTER:

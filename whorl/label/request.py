@@ -12,14 +12,17 @@ from whorl.records import Json, Label, LabelRequest, Turn, derived_id
 
 
 def open_requests(requests: Sequence[LabelRequest], labels: Sequence[Label]) -> tuple[LabelRequest, ...]:
-    """Those that nobody has answered: no label of the example became known since."""
+    """Those that nobody has answered: no label names them, and none of their example became known since."""
     answered: dict[str, int] = {}
     for label in labels:
         answered[label.example] = max(label.known_time, answered.get(label.example, label.known_time))
+    # By name as well: the clock of the machine that took the label may be behind the one that asked.
+    named = {label.request for label in labels}
     return tuple(
         request
         for request in requests
-        if request.example not in answered or answered[request.example] < request.known_time
+        if request.id not in named
+        and (request.example not in answered or answered[request.example] < request.known_time)
     )
 
 

@@ -106,7 +106,7 @@ def _canonical(raw: bytes) -> bytes:
             return [renumber(item) for item in node]
         if not isinstance(node, dict):
             return node
-        made = {}
+        made: dict[str, Any] = {}
         for key, value in node.items():
             if key == "__id__":
                 if node.get("__loader__") == "JsonNode" or value not in numbers:

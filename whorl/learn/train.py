@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from whorl.errors import PartError
 from whorl.learn.dataset import FOLDS, Lessons
 from whorl.protocols import Engine, Estimator, Floats, Recipe, Task
 from whorl.records import digest
@@ -54,18 +55,18 @@ def train(candidates: Mapping[str, Recipe], lessons: Lessons, task: Task, engine
 
     def work(job: _Job) -> tuple[Estimator | None, Floats, str]:
         learned = np.ones(len(targets), dtype=bool) if job.fold is None else lessons.folds != job.fold
-        held = [] if job.fold is None else np.flatnonzero(~learned)
+        # What was fitted on all is asked about all: one that cannot answer must fail here, not when it serves.
+        asked = np.arange(len(targets)) if job.fold is None else np.flatnonzero(~learned)
         try:
-            estimator = job.make(job.seed)
             if len(learned) and not learned.any():
-                return None, np.zeros(len(held)), "every lesson is in one fold"
-            fitted = estimator.fit(lessons.X[learned], targets[learned])
-            utility = np.zeros(0)
-            if len(held):
-                utility = task.utility(task.outputs(fitted, lessons.X[held]), [lessons.truths[row] for row in held])
+                return None, np.zeros(len(asked)), "every lesson is in one fold"
+            fitted = job.make(job.seed).fit(lessons.X[learned], targets[learned])
+            utility = task.utility(task.outputs(fitted, lessons.X[asked]), [lessons.truths[row] for row in asked])
             return fitted, utility, ""
+        except PartError as error:  # it answers with NaN
+            return None, np.full(len(asked), np.nan), str(error)
         except Exception as error:
-            return None, np.zeros(len(held)), f"{type(error).__name__}: {error}"
+            return None, np.zeros(len(asked)), f"{type(error).__name__}: {error}"
 
     results = dict(zip(((job.recipe, job.fold) for job in jobs), engine.run(work, jobs), strict=True))
     trained = []
@@ -74,9 +75,10 @@ def train(candidates: Mapping[str, Recipe], lessons: Lessons, task: Task, engine
         out_of_fold = np.zeros(len(targets))
         for fold in folds:
             # A fold that cannot be learned without (it holds all of a class, say) earns nothing: it proves nothing.
-            out_of_fold[lessons.folds == fold] = results[name, fold][1]
-        if fitted is None or not np.isfinite(out_of_fold).all():
-            failure = failure or "it answers with NaN"
+            _, out_of_fold[lessons.folds == fold], why = results[name, fold]
+            if not np.isfinite(results[name, fold][1]).all():
+                failure = failure or why or "it answers with NaN"
+        if fitted is None or failure:
             trained.append(Trained(name, None, None, np.zeros(0), failure))
             continue
         trained.append(Trained(name, make(seed), fitted, out_of_fold))

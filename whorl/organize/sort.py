@@ -39,6 +39,7 @@ def sort(
     """
     first = exact_copies([example.content for example in examples])
     keep = np.flatnonzero(first == np.arange(len(examples)))
+    originals = [examples[row] for row in keep.tolist()]
     row_of = np.zeros(len(examples), dtype=np.intp)
     row_of[keep] = np.arange(len(keep))
     X = X[keep]
@@ -51,7 +52,7 @@ def sort(
     for place, example in enumerate(examples):
         if example.id not in new:
             continue
-        copy_of = examples[first[place]] if first[place] != place else None
+        copy_of = examples[int(first[place])] if first[place] != place else None
         size = len(example.payload or b"")
         fates.append(
             Fate(
@@ -70,12 +71,12 @@ def sort(
         )
     return Sorted(
         rows={example.id: int(row_of[first[place]]) for place, example in enumerate(examples)},
-        kept=tuple(examples[row].id for row in keep),
+        kept=tuple(example.id for example in originals),
         X=X,
         vectors=vectors,
         cells=cells,
-        contents=tuple(examples[row].content for row in keep),
-        customers=tuple(examples[row].customer for row in keep),
+        contents=tuple(example.content for example in originals),
+        customers=tuple(example.customer for example in originals),
         map=coverage,
         fates=tuple(fates),
     )

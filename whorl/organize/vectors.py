@@ -48,6 +48,15 @@ class StandardPca:
         return place
 
 
+ACTIVATIONS: dict[str, Callable[[Floats], Floats]] = {
+    "identity": lambda z: z,
+    "logistic": lambda z: 0.5 + 0.5 * np.tanh(0.5 * z),  # the same, and it does not overflow
+    "relu": lambda z: np.maximum(z, 0.0),
+    "tanh": np.tanh,
+}
+"""Those that scikit-learn's networks know."""
+
+
 def last_layer(fitted: Estimator) -> Callable[[Floats], Floats]:
     """Where a trained model itself places inputs: what its last step sees, or its own last hidden layer.
 
@@ -61,11 +70,7 @@ def last_layer(fitted: Estimator) -> Callable[[Floats], Floats]:
         model, seen = (steps[-1][1], fitted[:-1].transform(X) if len(steps) > 1 else X) if steps else (fitted, X)
         if hasattr(model, "coefs_") and hasattr(model, "intercepts_"):
             for weights, bias in zip(model.coefs_[:-1], model.intercepts_[:-1], strict=True):
-                seen = (
-                    np.maximum(seen @ weights + bias, 0.0)
-                    if model.activation == "relu"
-                    else np.tanh(seen @ weights + bias)
-                )
+                seen = ACTIVATIONS[model.activation](seen @ weights + bias)
             return np.asarray(seen, dtype=np.float64)
         for name in ("decision_function", "predict_proba", "predict"):
             if hasattr(model, name):

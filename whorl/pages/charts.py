@@ -17,7 +17,7 @@ from whorl.pages.story import Mark, Step
 COLOURS = 10
 """How many classes get a colour of their own; the palette is in `style.css` (.c0, .c1 ...)."""
 
-MAX_DOTS = 3000
+MAX_DOTS = 2000
 """Of each kind on a map: more are thinned out evenly, because nobody sees them and everybody loads them."""
 
 CHAMPIONS = frozenset({"first", "promote", "rollback"})
@@ -185,14 +185,16 @@ class _Plot:
 
 def _plot(lines: list[Line], x: Axis, y: Axis, size: Size, small: bool) -> _Plot:
     width, height = size
-    x_ticks, x_span = _span([at for line in lines for at, _ in line.points], x, 4 if small else max(3, width // 110))
+    x_ticks, x_span = _span([at for line in lines for at, _ in line.points], x, 4 if small else max(5, width // 110))
     values = [value for line in lines for _, value in line.points]
     values += [end for line in lines for _, *ends in line.band for end in ends]
     y_ticks, y_span = _span(values, y, 4 if small else max(4, height // 56))
     names = {line.name: cut(line.name, 22 if width > 500 else 14) for line in lines}
     at_edge = [line for line in lines if x_span[1] - line.points[-1][0] < 0.02 * (x_span[1] - x_span[0])]
     left = max(_width(y.say(tick), 12) for tick in y_ticks) + 10
-    right = 10.0 if small else max([_width(names[line.name], 13) + 12 for line in at_edge], default=14.0)
+    right = max(_width(x.say(x_ticks[-1]), 12) / 2, 10.0)
+    if not small:
+        right = max([_width(names[line.name], 13) + 12 for line in at_edge] + [right])
     top, bottom = (8, 24) if small else (30, 46)
     across, up = Scale(*x_span, left, width - right), Scale(*y_span, height - bottom, top)
     return _Plot(lines, names, x, y, x_ticks, y_ticks, across, up, small)
@@ -209,10 +211,12 @@ def _frame(plot: _Plot, size: Size) -> list[str]:
         parts.append(_text(left - 8, at + 4, plot.y.say(tick), "tick end"))
     for tick in plot.x_ticks:
         at = plot.across(tick)
+        if plot.small and at < left + 36:
+            continue  # here stands what the axis shows
         parts.append(f'<path class="axis" d="M{_n(at)} {_n(floor)}v{4 if plot.small else 5}"/>')
         parts.append(_text(at, floor + 18, plot.x.say(tick), "tick mid"))
     if plot.small:
-        parts.append(_text(0, floor + 18, plot.x.label, "name start"))
+        parts.append(_text(left, floor + 18, plot.x.label, "name start"))
     else:
         parts.append(_text(0, 12, plot.y.label, "name start"))
         parts.append(_text(right, size[1] - 6, plot.x.label, "name end"))
@@ -224,7 +228,10 @@ def _bands(key: str, plot: _Plot) -> list[str]:
     across, up = plot.across, plot.up
     parts = []
     for line in plot.lines:
-        if line.band:
+        if len(line.band) == 1:
+            x, low, high = line.band[0]
+            parts.append(f'<path class="whisker {line.tone}" d="M{_n(across(x))} {_n(up(low))}V{_n(up(high))}"/>')
+        elif line.band:
             over = " ".join(f"{_n(across(x))} {_n(up(high))}" for x, _, high in line.band)
             back = " ".join(f"{_n(across(x))} {_n(up(low))}" for x, low, _ in reversed(line.band))
             clip = f'clip-path="url(#{key}-clip)"'
@@ -293,14 +300,14 @@ def scatter_map(
     """Examples where they lie: labelled ones strong, others faint, cells without a label ringed, classes named.
 
     Args:
-        colours: class -> number of its colour; classes without one are grey.
+        colours: class -> number of its colour; classes without one are grey. Empty: no class is told from another.
         span: ((x low, x high), (y low, y high)), to draw several maps alike.
     """
     width, height = size
     across, up = _equal_scales(span or extent(marks), width, height, 26)
     spots = {mark: (across(mark.x), up(mark.y)) for mark in marks}
     parts = [f'<rect class="frame" x=".5" y=".5" width="{width - 1}" height="{height - 1}" rx="3"/>']
-    parts += _dots(marks, spots, colours, 1.0 if len(marks) <= 2000 else 0.75)
+    parts += _dots(marks, spots, colours, 1.0 if len(marks) <= 1500 else 0.75)
     inside: Box = (8, 8, width - 8, height - 8)
     tags, taken = _tags(marks, spots, colours, inside)
     return _svg(key, size, title, desc, [*parts, *_rings(marks, spots, taken, inside), *tags])
@@ -316,8 +323,10 @@ def _dots(marks: Sequence[Mark], spots: Mapping[Mark, Point], colours: Mapping[s
     faint = {colour: path for (labelled, colour), path in sorted(by_tone.items()) if not labelled}
     strong = {colour: path for (labelled, colour), path in sorted(by_tone.items()) if labelled}
     layers = (("faint", 3.6, faint), ("halo", 9.5, strong), ("strong", 6.5, strong))
+    # Without colours for classes there is one for what has a label.
+    grey = {"faint": "plain", "halo": "", "strong": "plain" if colours else "accent"}
     return [
-        f'<path class="{layer} {_tone(colour)}" stroke-width="{_n(width * scale)}" d="{path}"/>'
+        f'<path class="{layer} {_tone(colour) if colour >= 0 else grey[layer]}" stroke-width="{_n(width * scale)}" d="{path}"/>'
         for layer, width, paths in layers
         for colour, path in paths.items()
     ]
@@ -326,7 +335,7 @@ def _dots(marks: Sequence[Mark], spots: Mapping[Mark, Point], colours: Mapping[s
 def _tags(
     marks: Sequence[Mark], spots: Mapping[Mark, Point], colours: Mapping[str, int], inside: Box
 ) -> tuple[list[str], list[Box]]:
-    """The name of each class in its midst, the largest classes first; who finds no room stays without."""
+    """The name of each coloured class in its midst, the largest first; who finds no room stays without."""
     groups: dict[str, list[Point]] = {}
     for mark in marks:
         if mark.group:
@@ -334,7 +343,7 @@ def _tags(
     order = sorted(groups, key=lambda group: (-len(groups[group]), group))
     parts: list[str] = []
     taken: list[Box] = []
-    for group in order if len(order) <= 24 else [group for group in order if group in colours]:
+    for group in [group for group in order if group in colours]:
         x, y = _median([x for x, _ in groups[group]]), _median([y for _, y in groups[group]])
         name = cut(group, 16)
         places = [(x + dx, y + 5 + dy, "mid") for dy in (0, -24, 24) for dx in (0, -28, 28)]
@@ -391,8 +400,10 @@ def heat_table(
     key: str, title: str, desc: str, classes: Sequence[str], counts: Sequence[Sequence[int]], width: int
 ) -> str:
     """Truth (row) against answer (column). A shade is the share of its row; mistakes carry the accent."""
-    names = [cut(name, 12 if width > 380 else 8) for name in classes]
-    longest = max(_width(name, 12) for name in names)
+    crowded = width / len(classes) < 24
+    size, small = (9.5, " tiny") if crowded else (12, "")
+    names = [cut(name, 12 if width > 380 or crowded else 8) for name in classes]
+    longest = max(_width(name, size) for name in names)
     turned = longest > 22  # column names stand upright where they are too wide for their column
     left, found = longest + 30, 46
     cell = min((width - left - found) / len(names), 52.0)
@@ -412,14 +423,14 @@ def heat_table(
         at = left + cell * (c + 0.5)
         if turned:
             parts.append(
-                f'<text class="tick start" transform="translate({_n(at + 4)} {_n(top - 8)}) rotate(-90)">'
+                f'<text class="tick start{small}" transform="translate({_n(at + 4)} {_n(top - 8)}) rotate(-90)">'
                 f"{safe(name)}</text>"
             )
         else:
-            parts.append(_text(at, top - 10, name, "tick mid"))
+            parts.append(_text(at, top - 10, name, "tick mid" + small))
     for r, row in enumerate(counts):
         middle = top + cell * (r + 0.5)
-        parts.append(_text(left - 8, middle + 4, names[r], "tick end"))
+        parts.append(_text(left - 8, middle + 4, names[r], "tick end" + small))
         for c, count in enumerate(row):
             at = left + cell * c
             right = r == c
@@ -431,13 +442,14 @@ def heat_table(
             tip = f"{classes[r]} answered {classes[c]}: {count:,} of {sum(row):,}"
             kind = "right" if right else "wrong"
             parts.append(f'<rect class="{kind}" {box} fill-opacity="{shade:.2f}"><title>{safe(tip)}</title></rect>')
+            # A number that does not fit stays in the table and in the tip.
             if cell >= 9 + 6.5 * len(str(count)) * (0.8 if cell < 26 else 1):
                 # Two steps, because the page at night turns to dark letters earlier than the one by day to light ones.
                 strong = "" if right or shade < 0.63 else " over" if shade > 0.8 else " almost"
                 tiny = " tiny" if cell < 26 else ""
                 parts.append(_text(at + cell / 2, middle + 4, str(count), f"cell mid{strong}{tiny}"))
         judged = f"{100 * shares[r][r]:.0f}\u202f%" if sum(row) else "–"
-        parts.append(_text(left + side + found, middle + 4, judged, "tick end"))
+        parts.append(_text(left + side + found, middle + 4, judged, "tick end" + small))
     return _svg(key, (math.ceil(left + side + found), height), title, desc, parts)
 
 
@@ -487,14 +499,16 @@ def thread(key: str, title: str, desc: str, steps: Sequence[Step], last_turn: in
     radius = min(max((across.end - left) / max(last - first, 1) * 0.36, 2.2), 6.5)
 
     parts = []
-    for place, name in enumerate(names):
+    for place in range(len(names)):
         y = top + row * place + row / 2
         parts.append(f'<path class="grid" d="M{_n(left)} {_n(y)}H{_n(across.end)}"/>')
-        parts.append(_text(0, y + (4 if wide else -14), cut(name, 26 if wide else 44), "row start", name))
     level = {recipe: top + row * lane + row / 2 for recipe, lane in lane_of.items()}
     served = [(across(step.turn), level[step.recipe]) for step in steps if step.decision in CHAMPIONS]
     if served:
         parts.append(f'<path class="thread" d="{_wound(served, across(last))}"/>')
+    for place, name in enumerate(names):
+        y = top + row * place + row / 2
+        parts.append(_text(0, y + (4 if wide else -14), cut(name, 26 if wide else 44), "row start", name))
     crowd: dict[tuple[int, int], int] = {}
     for step in steps:
         spot = (step.turn, lane_of[step.recipe])
@@ -599,7 +613,15 @@ def _n(value: float) -> str:
 
 def _width(text: str, size: float) -> float:
     """About how wide `text` runs, on the generous side: the reader's font is not known here."""
-    return sum(0.36 if mark in "il.,:;|!' \u202f" else 0.88 if mark in "mwMW%@" else 0.58 for mark in text) * size
+    return sum(_share_of_em(mark) for mark in text) * size
+
+
+def _share_of_em(mark: str) -> float:
+    if mark in "il.,:;|!' \u202f":
+        return 0.36
+    if ord(mark) >= 0x2E80:  # from here on letters are square: Chinese, Japanese, Korean, emoji
+        return 1.0
+    return 0.88 if mark in "mwMW%@" else 0.58
 
 
 def _tone(colour: int) -> str:
@@ -612,7 +634,9 @@ def _span(values: Sequence[float], axis: Axis, about: int) -> tuple[list[float],
     floor = -math.inf if axis.low is None else axis.low
     roof = math.inf if axis.high is None else axis.high
     low, high = (min(max(value, floor), roof) for value in (min(values), max(values)))
-    if axis.tight and high > low:
+    if axis.tight and low == high:
+        return [low], (low - 1, low + 1)
+    if axis.tight:
         floor, roof = low, high
     marks = [mark for mark in ticks(low, high, about, axis.whole) if floor - 1e-9 <= mark <= roof + 1e-9]
     return marks, (min([low, *marks]), max([high, *marks]))

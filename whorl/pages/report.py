@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -23,7 +24,7 @@ WIDE, HALF, NARROW = 840, 408, 350
 """Every large chart is drawn twice, for a desk and for a hand: scaled down, its letters could not be read."""
 
 MATRIX = 20
-"""More classes than this make a matrix nobody can read; their worst confusions are listed instead."""
+"""More classes than this make a matrix nobody can read and colours nobody can tell apart; there are lists instead."""
 
 SIGNS = ("first", "promote", "hold", "reject", "rollback")
 
@@ -73,11 +74,15 @@ class Section:
 def render(story: Story) -> str:
     """The whole page. Texts of the story are shown as text, whatever they hold."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup, escape
 
     loader = FileSystemLoader(HERE)
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    # Names made of parts may break between them, before they break anywhere.
+    environment.filters["parted"] = lambda text: Markup(re.sub("([_/])(?=.)", r"\1<wbr>", str(escape(text))))
+    environment.filters["coded"] = lambda text: Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
     environment.filters["bead"] = lambda decision: charts.bead(decision, 6, 6, 5)
     page = environment.get_template("report.html.j2").render(
         story=story,
@@ -105,7 +110,7 @@ def write(story: Story, path: str | Path) -> Path:
 
 
 def _sections(story: Story) -> list[Section]:
-    arms = story.arms or (Arm("wheel"),)
+    arms = tuple(replace(arm, name=charts.cut(arm.name, 40)) for arm in story.arms[:2]) or (Arm("wheel"),)
     return [
         _learning(story, arms),
         _customers(story, arms),
@@ -148,15 +153,15 @@ def _key_figures(story: Story) -> list[tuple[str, str, str]]:
     reach = _reach(story)
     if reach and reach.end and reach.start:
         control = charts.cut(story.arms[1].name, 20)
-        remark = f"the labels for the same: {reach.end:,.0f} instead of {reach.start:,.0f}"
+        remark = f"{reach.end:,.0f} labels instead of {reach.start:,.0f}"
         found.insert(1, (_sentence(f"{control} needs"), f"{reach.end / reach.start:.1f}×", remark))
     return found[:4]
 
 
 def _learning(story: Story, arms: Sequence[Arm]) -> Section:
     key, heading = "learning", "Learning"
-    curves = {arm.name: _curve(arm) for arm in arms}
-    if not any(curves.values()):
+    curves = [_curve(arm) for arm in arms]
+    if not any(curves):
         return Section(
             key,
             heading,
@@ -164,17 +169,17 @@ def _learning(story: Story, arms: Sequence[Arm]) -> Section:
         )
     say, measure, reach = _say(story), _measure(story, arms[0]), _reach(story)
     lines = [
-        Line(arm.name, tuple((float(labels), value) for labels, value in curves[arm.name]), tone)
-        for arm, tone in zip(arms, ("accent", "quiet"), strict=False)
+        Line(arm.name, tuple((float(labels), value) for labels, value in curve), tone)
+        for arm, curve, tone in zip(arms, curves, ("accent", "quiet"), strict=False)
     ]
     x = Axis("labels", lambda value: f"{value:,.0f}", low=0, whole=True)
     y = Axis(measure, _tick(story), low=0, high=1)
     said = []
-    own = curves[arms[0].name]
+    own = curves[0]
     if reach is not None:
         got = f"{arms[0].name} reached {say(reach.level)} with {_count(round(reach.start), 'label')}"
         if reach.end is None:
-            most = curves[arms[1].name][-1][0]
+            most = curves[1][-1][0]
             said.append(f"{got}; {arms[1].name} has not got there with {most:,}.")
         else:
             times = f", {reach.end / reach.start:.1f} times as many" if reach.start else ""
@@ -184,8 +189,8 @@ def _learning(story: Story, arms: Sequence[Arm]) -> Section:
     if any(arm.curve or any(row.balanced is not None for row in arm.rows) for arm in arms):
         said.append("Balanced: every class counts alike, however rare it is.")
     lede = _sentence(" ".join(said))
-    by_labels = sorted({labels for curve in curves.values() for labels, _ in curve})
-    lookup = [dict(curves[arm.name]) for arm in arms]
+    by_labels = sorted({labels for curve in curves for labels, _ in curve})
+    lookup = [dict(curve) for curve in curves]
     table = Table(
         f"{measure} by number of labels",
         ("Labels", *(arm.name for arm in arms)),
@@ -204,7 +209,7 @@ def _learning(story: Story, arms: Sequence[Arm]) -> Section:
 def _customers(story: Story, arms: Sequence[Arm]) -> Section:
     key, heading = "customers", "Every customer"
     rows = arms[0].rows
-    named = dict.fromkeys(name for row in rows for name in row.measured)
+    named = sorted({name for row in rows for name in row.measured}, key=_natural)
     series = {name: found for name in named if (found := _measured(rows, name))}
     names = list(series)
     if not names:
@@ -225,6 +230,8 @@ def _customers(story: Story, arms: Sequence[Arm]) -> Section:
     values += [end for band in bands.values() for end in band[-1][1:]]
     y = Axis("", _tick(story), low=0, high=1, cover=(min(values), max(values)))
     turns = [row.number for row in rows]
+    x = Axis("turn", lambda at: f"{at:.0f}", whole=True, cover=(min(turns), max(turns)), tight=True)
+    few = len(names) <= 2
     figures = []
     for place, name in enumerate(names):
         found, other = series[name], others[name]
@@ -235,18 +242,12 @@ def _customers(story: Story, arms: Sequence[Arm]) -> Section:
         low, high = _interval(value, judged)
         desc = (
             f"{say(found[0][1])} at turn {found[0][0]}, {say(value)} at turn {turn}, judged on {judged:,};"
-            f" 95 % interval {say(low)} to {say(high)}."
+            f" 95\u202f% interval {say(low)} to {say(high)}."
         )
-        chart = charts.line_chart(
-            f"customer-{place}",
-            f"{name} over turns",
-            desc,
-            lines,
-            Axis("turn", lambda at: f"{at:.0f}", whole=True, cover=(min(turns), max(turns)), tight=True),
-            y,
-            (264, 168),
-            small=True,
-        )
+        charted = [
+            charts.line_chart(f"customer-{place}{key}", f"{name} over turns", desc, lines, x, y, size, small=True)
+            for key, size in (("w", (HALF, 220) if few else (264, 168)), ("n", (NARROW, 190)))
+        ]
         against = {at: worth for at, worth, _ in other}
         table = Table(
             f"{name}, turn by turn",
@@ -257,18 +258,18 @@ def _customers(story: Story, arms: Sequence[Arm]) -> Section:
                 for at, worth, count in found
             ),
         )
-        figures.append(Figure(chart, table, heading=name, aside=say(value)))
+        figures.append(Figure(charted[0], table, charted[1], heading=name, aside=say(value)))
     worst = min(names, key=lambda name: series[name][-1][1])
     turn, value, judged = series[worst][-1]
     low, high = _interval(value, judged)
     lede = (
         f"Lowest: {charts.cut(worst, 60)} with {say(value)} on {_count(judged, 'example')},"
-        f" 95 % interval {say(low)} to {say(high)}."
+        f" 95\u202f% interval {say(low)} to {say(high)}."
     )
     if len(arms) > 1:
         lede += f" Grey: {arms[1].name}."
     lede += " Shaded: the interval that the number of judged examples allows."
-    return Section(key, heading, lede, tuple(figures), layout="multiples")
+    return Section(key, heading, lede, tuple(figures), layout="pair" if few else "multiples")
 
 
 def _map(arms: Sequence[Arm]) -> Section:
@@ -288,13 +289,15 @@ def _map(arms: Sequence[Arm]) -> Section:
             sizes[mark.group] = sizes.get(mark.group, 0) + 1
     largest = sorted(sizes, key=lambda group: (-sizes[group], group))[: charts.COLOURS]
     # By name and not by size, so that a class keeps its colour from report to report.
-    colours = {group: at for at, group in enumerate(sorted(largest, key=lambda name: (len(name), name)))}
+    colours = {group: at for at, group in enumerate(sorted(largest, key=_natural))} if len(sizes) <= MATRIX else {}
     span = charts.extent(every)
     lede = "Every point is an example; near means alike. Strong ones have a label, faint ones have none."
     rings = len(charts.holes(shown[0][1]))
     if rings:
         lede += f" Dashed: cells with traffic and no label ({rings} in all), with the number of examples in them."
-    if len(sizes) > charts.COLOURS:
+    if len(sizes) > MATRIX:
+        lede += f" {len(sizes)} classes are too many for colours."
+    elif len(sizes) > charts.COLOURS:
         lede += f" The {charts.COLOURS} largest of {len(sizes)} classes have a colour."
     figures = []
     side = HALF
@@ -312,7 +315,7 @@ def _map(arms: Sequence[Arm]) -> Section:
                 wide,
                 _map_table(arm, marks),
                 heading=arm.name if len(shown) > 1 else "",
-                aside=f"{_count(len(empty), 'hole')} in {cells:,} cells" if len(shown) > 1 and cells else "",
+                aside=f"{_count(len(empty), 'hole')} in {_count(cells, 'cell')}" if len(shown) > 1 and cells else "",
                 caption=f"Thinned out evenly to at most {charts.MAX_DOTS:,} points of each kind." if thinned else "",
             )
         )
@@ -342,7 +345,7 @@ def _hole_table(marks: Sequence[Mark]) -> Table:
         # dict.fromkeys rather than set: the order of a set differs from run to run.
         most = max(dict.fromkeys(groups), key=groups.count, default="")
         rows.append((str(found[0].cell), f"{len(found):,}", most or "not known"))
-    return Table("Largest holes", ("Cell", "Examples", "Mostly"), "nnt", tuple(rows))
+    return Table("Largest holes", ("Cell", "Examples", "Mostly"), "tnt", tuple(rows))
 
 
 def _confusion(arms: Sequence[Arm]) -> Section:
@@ -367,7 +370,7 @@ def _confusion(arms: Sequence[Arm]) -> Section:
         "Most frequent confusions",
         ("True", "Answered", "Times", "Share"),
         "ttnn",
-        tuple((truth, answer, f"{count:,}", _percent(share)) for count, share, truth, answer in worst[:10]),
+        _worst_rows(worst[:10]),
         note="Share: of all judged examples of the true class.",
     )
     if len(arm.classes) > MATRIX:
@@ -376,7 +379,7 @@ def _confusion(arms: Sequence[Arm]) -> Section:
             heading,
             lede,
             (),
-            (_longer(top, worst), _hardest(arm)),
+            (replace(top, rows=_worst_rows(worst[:20])), _hardest(arm)),
             (_confusion_table(arm), *folded),
             layout="pair",
         )
@@ -400,9 +403,11 @@ def _confusions(arm: Arm) -> list[tuple[int, float, str, str]]:
     return [(count, share, arm.classes[r], arm.classes[c]) for count, share, r, c in found]
 
 
-def _longer(table: Table, worst: Sequence[tuple[int, float, str, str]]) -> Table:
-    rows = tuple((truth, answer, f"{count:,}", _percent(share)) for count, share, truth, answer in worst[:20])
-    return Table(table.caption, table.head, table.kinds, rows, table.note)
+def _worst_rows(worst: Sequence[tuple[int, float, str, str]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        (charts.cut(truth, 60), charts.cut(answer, 60), f"{count:,}", _percent(share))
+        for count, share, truth, answer in worst
+    )
 
 
 def _hardest(arm: Arm) -> Table:
@@ -422,8 +427,13 @@ def _hardest(arm: Arm) -> Table:
 def _confusion_table(arm: Arm) -> Table:
     if len(arm.classes) > MATRIX:
         found = _confusions(arm)
-        rows = tuple((truth, answer, f"{count:,}", _percent(share)) for count, share, truth, answer in found[:400])
-        return Table(f"All confusions of {arm.name}", ("True", "Answered", "Times", "Share"), "ttnn", rows)
+        rows = tuple((truth, answer, f"{count:,}", _percent(share)) for count, share, truth, answer in found[:200])
+        return Table(
+            f"The {len(rows)} most frequent confusions of {arm.name}",
+            ("True", "Answered", "Times", "Share"),
+            "ttnn",
+            rows,
+        )
     return Table(
         f"Confusion matrix of {arm.name}: true class by row, answer by column",
         ("True", *arm.classes),
@@ -513,7 +523,7 @@ def _decisions(arms: Sequence[Arm]) -> Section:
         "Who serves, and why: the newest changes first" if serving else "Newest verdicts first",
         ("Turn", "Decision", "Recipe", "Why", "By"),
         "ndtsw",
-        tuple((str(step.turn), step.decision, step.recipe, step.sentence, step.by) for step in newest),
+        tuple((str(step.turn), step.decision, charts.cut(step.recipe, 60), step.sentence, step.by) for step in newest),
     )
     return Section(
         key,
@@ -537,7 +547,7 @@ def _step_table(arm: Arm) -> Table:
 def _turns(story: Story, arms: Sequence[Arm]) -> Section:
     key, heading = "turns", "Turn by turn"
     if not arms[0].rows:
-        return Section(key, heading, advice="No turn has run yet: `whorl turn` runs the first one.", layout="full")
+        return Section(key, heading, advice="No turn has run yet: `whorl turn` runs the first one.")
     rows = arms[0].rows
     kept, arrived = sum(row.kept for row in rows), sum(row.arrived for row in rows)
     asked = sum(row.asked for row in rows)
@@ -616,16 +626,17 @@ def _measure(story: Story, arm: Arm) -> str:
 
 
 def _reach(story: Story) -> Reach | None:
-    """How many labels the control needed for what the wheel has now.
+    """How many labels each arm had when it was first as good as the wheel is now.
 
-    The wheel is taken at its last point and the control at the first that is as good: both in favour of the control.
+    Both by the same rule, so that on a plateau, where curves only tremble, neither is favoured.
     """
     if len(story.arms) < 2:
         return None
     wheel, control = _curve(story.arms[0]), _curve(story.arms[1])
     if not wheel or not control:
         return None
-    at, level = wheel[-1]
+    level = wheel[-1][1]
+    at = next(labels for labels, value in wheel if value >= level)
     end = next((labels for labels, value in control if value >= level), None)
     if end is None:
         text = f"{charts.cut(story.arms[1].name, 24)}: not reached with {control[-1][0]:,} labels"
@@ -748,6 +759,15 @@ def _when(moments: Sequence[int]) -> list[str]:
         days.append(f"{moment:%Y-%m-%d}" if moment else "–")
         hours.append(f"{moment:%Y-%m-%d %H:%M}" if moment else "–")
     return days if len(set(days)) == len(days) else hours
+
+
+def _natural(name: str) -> tuple[tuple[int, str], ...]:
+    """Sorts names as people count.
+
+    >>> sorted(["v10", "v9", "a"], key=_natural)
+    ['a', 'v9', 'v10']
+    """
+    return tuple((len(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name))
 
 
 def _quoted(text: str) -> str:

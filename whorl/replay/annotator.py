@@ -33,5 +33,5 @@ class Simulated:
         rng = np.random.default_rng(int(digest(f"{self.seed} {question}")[:16], 16))
         if truth is None or rng.random() >= self.wrong:
             return truth
-        others = sorted({str(other): other for other in self.truths.values() if other != truth}.items())
+        others = sorted({str(other): other for other in self.truths.values() if other not in (None, truth)}.items())
         return others[rng.integers(len(others))][1] if others else truth

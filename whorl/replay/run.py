@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,7 @@ def replay(
     journal: Journal | None = None,
     blobs: Blobs | None = None,
     say: Callable[[int, str], None] = lambda turn, stage: None,
+    before_turn: Callable[[Flywheel], None] = lambda flywheel: None,
 ) -> Replayed:
     """Start from `start` labels drawn at random, then `turns` turns with the wheel's own budget.
 
@@ -71,6 +73,7 @@ def replay(
         strategy: another one than the wheel's, for a control arm.
         until: go on asking, without new arrivals, until the balanced utility is at least this (`most_beyond` turns at most).
         say: called with turn and stage as each begins.
+        before_turn: called when all of a turn has arrived; may look, and fork what is in memory.
     """
     truths: dict[str, Json] = {}
     annotator = Simulated(truths, wrong, seed)  # learns the ids as they arrive
@@ -89,7 +92,8 @@ def replay(
 
     flywheel = Flywheel(wheel, state, clock=lambda: today, fresh_id=fresh_id, journal=journal, blobs=blobs)
     judge = _Judge(flywheel, recording)
-    judged, beyond = [], []
+    judged: list[Judged] = []
+    beyond: list[Judged] = []
     arriving = list(recording.arriving)
     sizes = np.full(turns + 1, len(arriving) // (turns + 1))
     sizes[: len(arriving) % (turns + 1)] += 1
@@ -108,13 +112,14 @@ def replay(
             for example in np.random.default_rng([seed, 1]).permutation(ids)[:start].tolist():
                 flywheel.label(example, annotator.answer(example, "start " + example), annotator=annotator.name)
             flywheel.wheel = replace(wheel, labels=replace(wheel.labels, per_turn=0))
-        closed = flywheel.turn(at=today, say=lambda stage, number=number: say(number, stage))
+        before_turn(flywheel)
+        closed = flywheel.turn(at=today, say=partial(say, number))
         flywheel.wheel = wheel
         judged.append(judge.now(closed, served))
     number = turns
     while until is not None and len(beyond) < most_beyond and (*judged, *beyond)[-1].balanced < until:
         number, today = number + 1, today + DAY
-        closed = flywheel.turn(at=today, say=lambda stage, number=number: say(number, stage))
+        closed = flywheel.turn(at=today, say=partial(say, number))
         if not closed.account["asked"]:
             break
         beyond.append(judge.now(closed, {}))

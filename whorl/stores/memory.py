@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self, TypeVar, cast
 
-from whorl.records import Record
+from whorl.records import Record, body
 from whorl.stores.rows import Row, records_of, row_of
 
 R = TypeVar("R", bound=Record)
@@ -20,6 +20,7 @@ class _Shelf:
 
     sequences: list[int] = field(default_factory=list)
     kept: list[Record | Row] = field(default_factory=list)
+    """A row until it is first read; then the record itself, unless it holds something that its reader could change."""
     places: dict[str, int] = field(default_factory=dict)
 
     def copy(self) -> _Shelf:
@@ -58,16 +59,16 @@ class MemoryJournal:
         Raises:
             BadInput: something among them is not a record of plain values.
         """
-        made = [(row := row_of(record), _kept(type(record), row)) for record in records]
+        rows = [row_of(record) for record in records]
         with self._lock:
-            for row, kept in made:
+            for row in rows:
                 shelf = self._shelves.setdefault(row[0], _Shelf())
                 if row[1] in shelf.places:
                     continue
                 self._last += 1
                 shelf.places[row[1]] = len(shelf.kept)
                 shelf.sequences.append(self._last)
-                shelf.kept.append(kept)
+                shelf.kept.append(row)
             return self._last
 
     def read(self, kind: type[R], after: int = 0, until: int | None = None) -> list[R]:
@@ -75,22 +76,21 @@ class MemoryJournal:
         with self._lock:
             shelf = self._shelves.get(kind.__name__, _Shelf())
             start = bisect_right(shelf.sequences, after)
-            stop = None if until is None else bisect_right(shelf.sequences, until)
-            kept = shelf.kept[start:stop]
-        return [_record(kind, one) for one in kept]
+            stop = len(shelf.kept) if until is None else bisect_right(shelf.sequences, until)
+            return _handed_out(kind, shelf, range(start, stop))
 
     def find(self, kind: type[R], id: str) -> R | None:
         """The record of that kind and id, None where there is none."""
         with self._lock:
             shelf = self._shelves.get(kind.__name__, _Shelf())
             place = shelf.places.get(id)
-            return None if place is None else _record(kind, shelf.kept[place])
+            return None if place is None else _handed_out(kind, shelf, range(place, place + 1))[0]
 
     def newest(self, kind: type[R]) -> R | None:
         """The record of that kind that arrived last, None where there is none."""
         with self._lock:
-            shelf = self._shelves.get(kind.__name__)
-            return _record(kind, shelf.kept[-1]) if shelf else None
+            shelf = self._shelves.get(kind.__name__, _Shelf())
+            return _handed_out(kind, shelf, range(len(shelf.kept))[-1:])[0] if shelf.kept else None
 
     def last(self) -> int:
         """Sequence number of the newest record, 0 when empty."""
@@ -112,7 +112,7 @@ class MemoryJournal:
         fork = MemoryJournal()
         with self._lock:
             fork._shelves = {kind: shelf.copy() for kind, shelf in self._shelves.items()}
-            fork._last, fork._seen = self._last, self._seen
+            fork._last = fork._seen = self._last
         return fork
 
     def close(self) -> None:
@@ -127,11 +127,13 @@ class MemoryJournal:
         self.close()
 
 
-def _kept(kind: type[Record], row: Row) -> Record | Row:
-    """The record where nobody can change anything inside it, so that all readers may share it; otherwise its row."""
-    (record,) = records_of(kind, [row[1:]])
-    return row if any(isinstance(getattr(record, part.name), list | dict) for part in fields(kind)) else record
-
-
-def _record(kind: type[R], kept: Record | Row) -> R:
-    return cast(R, kept) if isinstance(kept, Record) else records_of(kind, [kept[1:]])[0]
+def _handed_out(kind: type[R], shelf: _Shelf, places: range) -> list[R]:
+    """The records in these places; all readers share those in which nobody can change anything."""
+    found = shelf.kept[places.start : places.stop]
+    in_rows = [number for number, one in enumerate(found) if isinstance(one, tuple)]
+    made = records_of(kind, [cast(Row, found[number])[1:] for number in in_rows])
+    for number, record in zip(in_rows, made, strict=True):
+        found[number] = record
+        if not any(isinstance(value, list | dict) for value in body(record).values()):
+            shelf.kept[places.start + number] = record
+    return cast(list[R], found)

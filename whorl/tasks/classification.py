@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whorl.errors import BadOutcome, DeclarationError
+from whorl.errors import BadOutcome, DeclarationError, PartError
 from whorl.protocols import Estimator, Floats, Tensor
 from whorl.records import Json
 
@@ -58,11 +58,14 @@ class Classification:
         """(N, K) probabilities; 0 for classes that the estimator never saw.
 
         From `predict_proba`; else a softmax of `decision_function`; else all on what `predict` says.
+
+        Raises:
+            PartError: they are not numbers; the largest of such would be the first class.
         """
         full = np.zeros((len(X), len(self.classes)))
         if not len(X):
             return full
-        seen = np.asarray(fitted.classes_, dtype=np.intp)
+        seen = np.asarray(getattr(fitted, "classes_", range(len(self.classes))), dtype=np.intp)
         if hasattr(fitted, "predict_proba"):
             full[:, seen] = fitted.predict_proba(X)
         elif hasattr(fitted, "decision_function"):
@@ -73,13 +76,15 @@ class Classification:
             full[:, seen] = scores / scores.sum(axis=1, keepdims=True)
         else:
             full[np.arange(len(X)), np.asarray(fitted.predict(X), dtype=np.intp)] = 1.0
+        if not np.isfinite(full).all():
+            raise PartError(f"{type(fitted).__name__} answers with probabilities that are no numbers (NaN or infinite).")
         return full
 
     def answers(self, outputs: Floats) -> list[Json]:
         return [self.classes[row] for row in outputs.argmax(axis=1)]
 
     def confidence(self, outputs: Floats) -> Floats:
-        return outputs.max(axis=1, initial=0.0)
+        return np.asarray(outputs.max(axis=1, initial=0.0), dtype=np.float64)
 
     def margin(self, outputs: Floats) -> Floats:
         """Probability of the best class minus that of the second best."""
@@ -88,7 +93,7 @@ class Classification:
 
     def utility(self, outputs: Floats, truths: Sequence[Json]) -> Floats:
         """(N,): 1.0 where the most probable class is the truth."""
-        return (outputs.argmax(axis=1) == self.targets(truths)).astype(np.float64)
+        return np.asarray(outputs.argmax(axis=1) == self.targets(truths), dtype=np.float64)
 
     def groups(self, truths: Sequence[Json]) -> list[str]:
         """The class, as text."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whorl.errors import BadOutcome, DeclarationError
+from whorl.errors import BadOutcome, DeclarationError, PartError
 from whorl.protocols import Estimator, Floats, Tensor
 from whorl.records import Json
 
@@ -60,7 +60,7 @@ class Regression:
             raise BadOutcome(
                 f"The truth is {str(truth)[:80]!r}; it must be a number from {self.low:g} to {self.high:g}."
             )
-        return float(truth)
+        return float(truth) + 0.0  # -0.0 and 0.0 are one truth
 
     def targets(self, truths: Sequence[Json]) -> NDArray[Any]:
         return np.array(truths, dtype=np.float64)
@@ -69,15 +69,22 @@ class Regression:
         """(N, 2) value, clipped to [low, high], and spread.
 
         The spread is the standard deviation over the trees of a forest, else NaN.
+
+        Raises:
+            PartError: the value is not a number.
         """
         if not len(X):
             return np.zeros((0, 2))
         value = np.clip(np.asarray(fitted.predict(X), dtype=np.float64), self.low, self.high)
+        if np.isnan(value).any():
+            raise PartError(f"{type(fitted).__name__} answers with values that are no numbers (NaN).")
         spread = np.full(len(X), np.nan)
         last = fitted[-1] if hasattr(fitted, "steps") else fitted
         if hasattr(last, "estimators_") and hasattr(last, "n_estimators") and np.ndim(last.estimators_) == 1:
             before = fitted[:-1].transform(X) if hasattr(fitted, "steps") and len(fitted.steps) > 1 else X
-            spread = np.std([tree.predict(before) for tree in last.estimators_], axis=0)
+            columns = getattr(last, "estimators_features_", None) or [slice(None)] * len(last.estimators_)
+            each = zip(last.estimators_, columns, strict=True)
+            spread = np.std([tree.predict(before[:, seen]) for tree, seen in each], axis=0)
         return np.column_stack([value, spread])
 
     def answers(self, outputs: Floats) -> list[Json]:
@@ -91,7 +98,8 @@ class Regression:
         return self.confidence(outputs)
 
     def utility(self, outputs: Floats, truths: Sequence[Json]) -> Floats:
-        return np.clip(1.0 - np.abs(outputs[:, 0] - self.targets(truths)) / self.tolerance, 0.0, 1.0)
+        worth = 1.0 - np.abs(outputs[:, 0] - self.targets(truths)) / self.tolerance
+        return np.asarray(np.clip(worth, 0.0, 1.0), dtype=np.float64)
 
     def groups(self, truths: Sequence[Json]) -> list[str]:
         """The band of [low, high], as text such as `20 to 40`."""
