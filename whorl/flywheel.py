@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from whorl import label, learn, observe
@@ -85,17 +86,29 @@ def open_wheel(folder: str | Path) -> Flywheel:
 
 def declared_in(folder: Path) -> Wheel:
     """The `wheel` that `folder`/wheel.py declares."""
+    wheel = getattr(module_of(folder), "wheel", None)
+    if not isinstance(wheel, Wheel):
+        raise DeclarationError(
+            f"{folder / 'wheel.py'}: wheel",
+            found=wheel,
+            needed="a Wheel",
+            mend="End the file with `wheel = Wheel(name=..., ...)`.",
+        )
+    return wheel
+
+
+def module_of(folder: Path) -> ModuleType:
+    """`folder`/wheel.py, run."""
     path = folder / "wheel.py"
     if not path.is_file():
         raise NotFound(
             f"There is no wheel.py in {folder}. Write one with `whorl init`, or name the folder that has it."
         )
-    name = f"whorl_wheel_{digest(str(path.resolve()))[:8]}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(f"whorl_wheel_{digest(str(path.resolve()))[:8]}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+    sys.modules[module.__name__] = module
     try:
         spec.loader.exec_module(module)
     except DeclarationError as error:
@@ -105,12 +118,7 @@ def declared_in(folder: Path) -> Wheel:
         raise DeclarationError(
             str(path), found=f"failing with {type(error).__name__}: {error}", needed="plain Python that runs"
         ) from error
-    wheel = getattr(module, "wheel", None)
-    if not isinstance(wheel, Wheel):
-        raise DeclarationError(
-            f"{path}: wheel", found=wheel, needed="a Wheel", mend="End the file with `wheel = Wheel(name=..., ...)`."
-        )
-    return wheel
+    return module
 
 
 def now() -> int:

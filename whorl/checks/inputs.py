@@ -77,14 +77,20 @@ def check_no_rows_have_as_many_columns(inputs: Inputs, values: Sequence[Any]) ->
 
 def check_values_come_back_from_tensors(inputs: Inputs, values: Sequence[Any]) -> None:
     declared = inputs.tensors
-    assert len({tensor.name for tensor in declared}) == len(declared) > 0, "there must be tensors, each with its own name"
+    assert len({tensor.name for tensor in declared}) == len(declared) > 0, (
+        "there must be tensors, each with its own name"
+    )
     for tensor in declared:
-        assert tensor.datatype in DATATYPES, f"{tensor.name} has the datatype {tensor.datatype!r}, unknown to the protocol"
+        assert tensor.datatype in DATATYPES, (
+            f"{tensor.name} has the datatype {tensor.datatype!r}, unknown to the protocol"
+        )
     for value in values:
         packed = inputs.pack(value)
         shown = inputs.unpack(packed)
         parts = dict(shown) if isinstance(shown, dict) else {declared[0].name: shown}
-        assert set(parts) == {tensor.name for tensor in declared}, f"tensors are {declared}, a value has {sorted(parts)}"
+        assert set(parts) == {tensor.name for tensor in declared}, (
+            f"tensors are {declared}, a value has {sorted(parts)}"
+        )
         for tensor in declared:
             found = np.shape(parts[tensor.name])
             assert found == tensor.shape, f"{tensor.name} has the shape {found}; its tensor says {tensor.shape}"

@@ -19,7 +19,19 @@ from whorl.records import Json, canonical_json
 NO_TRUTHS: tuple[Any, ...] = (None, float("nan"), float("inf"), np.float32("nan"), object(), {1}, lambda: 1)
 """Values that are no truth for any task: most say that something is missing or broken."""
 
-RARELY_TRUTHS: tuple[Any, ...] = (True, "no such truth \x00", b"7", 10**400, -(10**400), [], {}, [[1]], {"a": 1}, (), 1j)
+RARELY_TRUTHS: tuple[Any, ...] = (
+    True,
+    "no such truth \x00",
+    b"7",
+    10**400,
+    -(10**400),
+    [],
+    {},
+    [[1]],
+    {"a": 1},
+    (),
+    1j,
+)
 """Values that some task may take for a truth, and all others must refuse as they refuse any."""
 
 
@@ -83,7 +95,9 @@ def check_numbers_lie_between_0_and_1(task: Task, truths: Sequence[Any]) -> None
         for name, found in _numbers(task, _answered(task, answers), known).items():
             assert found.dtype == np.float64, f"{name} must be of dtype float64; it is {found.dtype}"
             assert not np.isnan(found).any(), f"{name} holds NaN; what is unknown is 0"
-            assert ((found >= 0) & (found <= 1)).all(), f"{name} goes from {found.min():g} to {found.max():g}, not 0 to 1"
+            assert ((found >= 0) & (found <= 1)).all(), (
+                f"{name} goes from {found.min():g} to {found.max():g}, not 0 to 1"
+            )
 
 
 def check_the_truth_is_worth_most(task: Task, truths: Sequence[Any]) -> None:
@@ -120,7 +134,9 @@ def check_answers_can_be_truths(task: Task, truths: Sequence[Any]) -> None:
 
 def check_groups_are_texts(task: Task, truths: Sequence[Any]) -> None:
     for group in task.groups(_checked(task, truths)):
-        assert type(group) is str, f"a group must be text, to be shown and counted; {group!r} is a {type(group).__name__}"
+        assert type(group) is str, (
+            f"a group must be text, to be shown and counted; {group!r} is a {type(group).__name__}"
+        )
         assert group, "a group must have a name; one is an empty text"
 
 

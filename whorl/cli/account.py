@@ -1,43 +1,45 @@
-"""A turn in words and numbers: a title, a fact for each thing that happened, or one row of a running table."""
+"""A turn in words and numbers: a fact for each thing that happened, or one row of a running table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.text import Text
 
 from whorl.cli import screen
 from whorl.flywheel import Flywheel
 from whorl.protocols import Task
-from whorl.records import Json, Model, Turn, Verdict
+from whorl.records import Json, Turn, Verdict
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-COLUMNS = (("turn", 5), ("when", 12), ("arrived", 9), ("kept", 6), ("asked", 7), ("labels", 8), ("covered", 9))
-COLUMNS += (("measured", 10), ("cost", 8))
-"""Of the running table, with their widths: 74 in all."""
+COLUMNS = (
+    ("turn", 5),
+    ("when", 13),
+    ("arrived", 9),
+    ("kept", 7),
+    ("asked", 7),
+    ("labels", 8),
+    ("covered", 9),
+    ("measured", 10),
+    ("cost", 9),
+)
+"""Of the running table, with their widths: 77 in all, to fit a narrow terminal."""
 
 
 def when(micros: int) -> str:
-    """Microseconds since 1970-01-01 UTC, as a clock on the wall of whoever reads it shows them."""
+    """Microseconds since 1970-01-01 UTC, as the clock of whoever reads it shows them."""
     return datetime.fromtimestamp(micros / 1e6).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def facts(flywheel: Flywheel, turn: Turn) -> Iterator[tuple[str, Sequence[str | Text]]]:
     """Everything that happened in `turn`, name by name."""
     told, task = turn.account, flywheel.wheel.task
-    gone = told["arrived"] - told["kept"]
-    arrived = screen.counted(told["arrived"], "input")
-    if gone:
-        arrived += f", {told['kept']:,} kept ({gone:,} copies or without rights)"
-    waiting = [f"{screen.counted(told['waiting'], 'outcome')} wait for their decision"] if told["waiting"] else []
-    yield "arrived", [arrived, *waiting]
+    kept, gone = told["kept"], told["arrived"] - told["kept"]
+    arrived = screen.counted(told["arrived"], "input") + (f", {kept:,} kept, {gone:,} not" if gone else "")
+    waiting = f"{screen.counted(told['waiting'], 'outcome')} wait for their decision"
+    yield "arrived", [arrived, waiting] if told["waiting"] else [arrived]
     yield "asked", [screen.counted(told["asked"], "question")]
-    yield "labels", [f"{told['labels']:,} so far; {told['coverage']:.0%} of what arrived lies near one"]
+    yield "labels", [f"{told['labels']:,} so far; {told['coverage']:.0%} of what arrived lies where there is one"]
     yield "measured", measured(told, task)
     yield "decided", [_verdict(verdict) for verdict in flywheel.journal.read(Verdict) if verdict.turn == turn.number]
     yield "cost", [screen.costs(told["cost"])]
@@ -45,16 +47,16 @@ def facts(flywheel: Flywheel, turn: Turn) -> Iterator[tuple[str, Sequence[str | 
 
 
 def measured(told: Json, task: Task) -> list[str]:
-    """How good the champion is for each customer, as far as fair samples tell; worst first."""
+    """How good the champion is, as far as fair samples tell: for each customer, the worst first, and over all groups."""
     worst_first = sorted(told["measured"].items(), key=lambda item: (item[1][0], item[0]))
-    lines = [f"{name or 'everybody'} {screen.worth(mean, task)} of {n:,}" for name, (mean, n) in worst_first]
+    parts = [f"{name or 'everybody'} {screen.worth(mean, task)} of {n:,}" for name, (mean, n) in worst_first]
     if told["balanced"] is not None:
-        lines.append(f"all kinds alike {screen.worth(told['balanced'], task)}")
-    return [", ".join(lines)] if lines else []
+        parts.append(f"balanced {screen.worth(told['balanced'], task)}")
+    return [", ".join(parts)] if parts else []
 
 
 def overall(told: Json) -> float | None:
-    """Mean over what was measured of all customers."""
+    """Mean over what was measured of all customers; None where nothing was."""
     judged = sum(n for _, n in told["measured"].values())
     return sum(mean * n for mean, n in told["measured"].values()) / judged if judged else None
 
@@ -76,9 +78,15 @@ def row(turn: Turn, task: Task) -> Text:
         f"{told['labels']:,}",
         f"{told['coverage']:.0%}",
         screen.worth(overall(told), task),
-        screen.money(round(sum(told["cost"].values()), 2)),
+        f"{sum(told['cost'].values()):,.2f}",
     )
     return Text("".join(cell.rjust(width) for cell, (_, width) in zip(cells, COLUMNS, strict=True)))
+
+
+def promoted(flywheel: Flywheel, turn: Turn) -> str:
+    """Which model `turn` promoted and why; "" if none."""
+    of_this = (verdict for verdict in flywheel.journal.read(Verdict) if verdict.turn == turn.number)
+    return next((verdict.sentence for verdict in of_this if verdict.challenger == turn.account["promoted"]), "")
 
 
 def _verdict(verdict: Verdict) -> Text:

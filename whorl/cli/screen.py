@@ -163,3 +163,10 @@ def user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # a container without a user database
         return "somebody"
+
+
+def wrote(path: Path) -> None:
+    """Where a page is, how large, and how to see it."""
+    console = out()
+    console.print(f"Wrote {plain(path)} ({size(path.stat().st_size)}). Open it in a browser:", markup=False)
+    console.print(f"  {path.resolve().as_uri()}", markup=False, soft_wrap=True)

@@ -1,20 +1,16 @@
-"""`whorl turn`, `run`, `replay` and `rollback`: what changes which model serves."""
+"""`whorl turn`, `run`, `replay` and `rollback`: what changes, or would change, which model serves."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from whorl.cli import screen
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from whorl.flywheel import Flywheel
     from whorl.records import Turn
 
@@ -23,41 +19,55 @@ def turn(folder: screen.Folder = screen.HERE, as_json: screen.AsJson = False) ->
     """Turn the wheel once, and say what happened."""
     from whorl.flywheel import open_wheel
 
+    started = time.monotonic()
     with open_wheel(folder) as flywheel:
-        started = time.monotonic()
         closed = _turn(flywheel)
+        status = flywheel.status()
         if as_json:
-            screen.say_json({"wheel": flywheel.wheel.name, **_as_json(closed)})
+            told = {"wheel": flywheel.wheel.name, "turn": closed.number, "at": closed.event_time}
+            screen.say_json({**told, **closed.account, "champion": status["champion"], "plan": closed.plan})
             return
+        from whorl.cli import account
+
         console = screen.out()
-        console.print(_title(flywheel, closed, time.monotonic() - started))
-        console.print(screen.facts(_account(flywheel, closed)))
+        took = f"{account.when(closed.event_time)}, {time.monotonic() - started:.1f} s"
+        console.print(f"[bold]{flywheel.wheel.name}, turn {closed.number}[/]  [dim]{took}[/]")
+        console.print(screen.facts(account.facts(flywheel, closed)))
+        for hint in _hints(status):
+            console.print(hint, soft_wrap=True)
 
 
 def run(
     folder: screen.Folder = screen.HERE,
     every: Annotated[str, typer.Option(help="From one turn to the next: 90s, 15m, 1h, 1d or 1h30m.")] = "1h",
-    turns: Annotated[int, typer.Option(min=0, help="Stop after so many turns; 0: never.")] = 0,
+    turns: Annotated[int, typer.Option(min=0, help="Stop after so many turns; 0 is never.")] = 0,
 ) -> None:
     """Turn again and again. A turn that fails is reported, and the next is tried.
 
-    Ctrl-C or SIGTERM finishes the turn that is running; a second one stops at once, and nothing is lost.
+    Ctrl-C or SIGTERM stops after the turn that is running; once more stops at once, and the next turn finishes it.
     """
     from whorl.cli.service import Stop, repeat, seconds
     from whorl.flywheel import open_wheel
 
     pause = seconds(every)
-    open_wheel(folder).close()  # what cannot work fails now, not every hour
-    row = _Rows()
+    open_wheel(folder).close()  # what cannot work at all fails now, not every hour
+    from whorl.cli import account
+
+    console = screen.out()
+    console.print(account.head())
 
     def once() -> None:
         # Opened for each turn: an edited wheel.py counts from the next turn on.
         with open_wheel(folder) as flywheel:
-            row(flywheel, _turn(flywheel))
+            closed = _turn(flywheel)
+            console.print(account.row(closed, flywheel.wheel.task))
+            why = account.promoted(flywheel, closed)
+            if why:
+                console.print(f"      promoted {screen.plain(why)}", style="green", markup=False)
 
-    with Stop(lambda: screen.say("finishing this turn; once more stops at once, and nothing is lost")) as stop:
+    with Stop(lambda: screen.say("stopping after this turn; once more stops at once")) as stop:
         done, failed = repeat(once, pause, turns, stop, screen.complain)
-    screen.say(f"stopped after {screen.counted(done, 'turn')}{f', {failed} of them failed' if failed else ''}")
+    screen.say(f"stopped after {screen.counted(done, 'turn')}{f', of which {failed:,} failed' if failed else ''}")
     if turns and failed:
         raise typer.Exit(1)
 
@@ -66,19 +76,19 @@ def replay(
     folder: screen.Folder = screen.HERE,
     data: Annotated[
         Path | None,
-        typer.Argument(help="Recorded .csv, .jsonl or .npz; without, what wheel.py records.", show_default=False),
+        typer.Argument(help="Recorded .csv, .jsonl or .npz.", show_default="what wheel.py has recorded"),
     ] = None,
     turns: Annotated[int, typer.Option(min=1, help="How many turns.")] = 12,
     seed: Annotated[int, typer.Option(min=0, help="Of the stream, the annotator and the wheel.")] = 0,
     start: Annotated[int, typer.Option(min=0, help="Labels to begin with, drawn at random.")] = 20,
-    wrong: Annotated[float, typer.Option(min=0, max=1, help="Share of wrong answers of the annotator.")] = 0.0,
+    wrong: Annotated[float, typer.Option(min=0, max=1, help="Share of the annotator's answers that are wrong.")] = 0.0,
     control: Annotated[bool, typer.Option(help="Compare with labels chosen at random.")] = True,
-    report: Annotated[Path | None, typer.Option(help="Write a report there.", show_default=False)] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a report there (.html).", show_default=False)] = None,
     truth: Annotated[str, typer.Option(help="Column of the truths.")] = "truth",
     customer: Annotated[str, typer.Option(help="Column of the customers.")] = "customer",
     as_json: screen.AsJson = False,
 ) -> None:
-    """Try the wheel on recorded data, with its labels as the annotator, before paying for any."""
+    """Try the wheel on recorded data, whose labels answer its questions, before paying for any."""
     from dataclasses import asdict
 
     from whorl.pages import write
@@ -102,8 +112,8 @@ def replay(
         screen.say_json({**asdict(story), "report": str(written) if written else None})
         return
     console = screen.out()
-    console.print(story.title, style="bold", markup=False)
-    console.print(story.headline, markup=False)
+    console.print(screen.plain(story.title), style="bold", markup=False)
+    console.print(screen.plain(story.headline), markup=False)
     for note in story.notes:
         console.print(f"  {screen.plain(note)}", style="dim", markup=False)
     if written:
@@ -112,16 +122,45 @@ def replay(
 
 def rollback(
     folder: screen.Folder = screen.HERE,
-    reason: Annotated[str, typer.Option(help="Why; it is kept with the record.", prompt=False)] = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    reason: Annotated[str, typer.Option(help="Why; for those who read the record later.", show_default=False)] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")] = False,
     as_json: screen.AsJson = False,
 ) -> None:
     """Serve the model that served before the champion."""
     from whorl.flywheel import open_wheel
+    from whorl.records import Promotion
 
     with open_wheel(folder) as flywheel:
-        before = flywheel.champion()
-        back = flywheel.predecessor()
-        if not yes:
-            typer.confirm("", abort=True)
+        before = flywheel.status()["champion"]
+        several = len({promotion.model for promotion in flywheel.journal.read(Promotion)}) > 1
+        if before and several and not yes:
+            question = f"Stop serving {before['recipe']} {before['version']} (since turn {before['since_turn']})?"
+            typer.confirm(question, abort=True, err=True)
         record = flywheel.roll_back(screen.user(), reason)
+        now = flywheel.status()["champion"]
+        if as_json:
+            screen.say_json({"from": before, "to": now, "by": record.by, "reason": reason})
+            return
+        screen.out().print(
+            f"{now['recipe']} {now['version']} serves again, in place of {before['recipe']} {before['version']}.",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _turn(flywheel: Flywheel) -> Turn:
+    """One turn, with a bar that moves from stage to stage."""
+    from whorl.wheel import STAGES
+
+    with screen.progress(flywheel.wheel.name) as reach:
+        return flywheel.turn(say=lambda stage: reach(STAGES.index(stage) / len(STAGES), stage))
+
+
+def _hints(status: dict[str, object]) -> list[str]:
+    """What people can do now."""
+    hints = []
+    if status["open_requests"]:
+        hints.append(f"{status['open_requests']} questions are open: [bold]whorl label[/]")
+    if not status["champion"]:
+        hints.append("Nothing serves yet: [bold]whorl label[/] or [bold]whorl ingest FILE --truth NAME[/], then turn.")
+    return hints

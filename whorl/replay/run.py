@@ -46,6 +46,8 @@ class Replayed:
     judged: tuple[Judged, ...]
     beyond: tuple[Judged, ...]
     """Turns after the last, without arrivals, until `until` was reached or nothing was left to ask."""
+    confusion: tuple[tuple[int, ...], ...]
+    """Sealed rows by class (row) and answer (column) after the last turn; empty if the task has no classes."""
 
 
 def replay(
@@ -58,7 +60,7 @@ def replay(
     wrong: float = 0.0,
     seed: int = 0,
     strategy: Strategy | None = None,
-    until: float | None = None,
+    until: Callable[[], float] | None = None,
     most_beyond: int = 40,
     journal: Journal | None = None,
     blobs: Blobs | None = None,
@@ -71,7 +73,8 @@ def replay(
         wrong: share of the simulated annotator's answers that are wrong.
         seed: of the stream, the annotator and the wheel.
         strategy: another one than the wheel's, for a control arm.
-        until: go on asking, without new arrivals, until the balanced utility is at least this (`most_beyond` turns at most).
+        until: asked once after the last turn; then go on asking for labels, without new arrivals, until the balanced utility
+            is at least what it said, for `most_beyond` turns at most.
         say: called with turn and stage as each begins.
         before_turn: called when all of a turn has arrived; may look, and fork what is in memory.
     """
@@ -116,14 +119,15 @@ def replay(
         closed = flywheel.turn(at=today, say=partial(say, number))
         flywheel.wheel = wheel
         judged.append(judge.now(closed, served))
-    number = turns
-    while until is not None and len(beyond) < most_beyond and (*judged, *beyond)[-1].balanced < until:
+    number, confusion = turns, judge.confusion()
+    enough = until() if until else 0.0
+    while until and len(beyond) < most_beyond and (*judged, *beyond)[-1].balanced < enough:
         number, today = number + 1, today + DAY
         closed = flywheel.turn(at=today, say=partial(say, number))
         if not closed.account["asked"]:
             break
         beyond.append(judge.now(closed, {}))
-    return Replayed(flywheel, tuple(judged), tuple(beyond))
+    return Replayed(flywheel, tuple(judged), tuple(beyond), confusion)
 
 
 class _Judge:
@@ -159,6 +163,16 @@ class _Judge:
             overall=float(np.average(utility, weights=self.weights)),
             balanced=float(np.mean([utility[self.groups == group].mean() for group in np.unique(self.groups)])),
         )
+
+    def confusion(self) -> tuple[tuple[int, ...], ...]:
+        """Sealed rows by class and answer, in the order in which the task declares its classes."""
+        classes = [str(name) for name in getattr(self.task, "classes", ())]
+        serving = self.flywheel.champion()
+        if not classes or serving is None:
+            return ()
+        answers = self.task.answers(self.task.outputs(serving.fitted, self.X))
+        counts = Counter(zip(map(str, self.truths), map(str, answers), strict=True))
+        return tuple(tuple(counts[truth, answer] for answer in classes) for truth in classes)
 
     def _matrix(self, rows: Sequence[Recorded]) -> Floats:
         inputs = self.flywheel.wheel.inputs
