@@ -23,7 +23,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.random_projection import GaussianRandomProjection
@@ -142,8 +141,6 @@ class ShuffledAnswers:
 
 def same_under_another_name(kind):
     """Two (three) candidates that are equal by construction: parameters that change nothing make other recipes."""
-    if kind.startswith("forest"):
-        return {f"{kind}{n}": lambda seed, n=n: RandomForestClassifier(12, max_leaf_nodes=1000 + n, random_state=seed) for n in (1, 2)}
     width, names = int(kind.split("-")[1]), range(3 if kind.endswith("three") else 2)
     return {
         f"{kind}{n}": lambda seed, n=n: make_pipeline(
@@ -153,7 +150,7 @@ def same_under_another_name(kind):
     }
 
 
-EQUAL = ("projection-8", "projection-16", "projection-16-three", "forest")
+EQUAL = ("projection-8", "projection-16-three")
 
 
 def run(seed: int) -> dict:

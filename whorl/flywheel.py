@@ -152,6 +152,7 @@ class Flywheel:
         self.journal = journal if journal is not None else SqliteJournal(state / "journal.db")
         self.blobs = blobs if blobs is not None else FolderBlobs(state / "blobs")
         self._serving: _Serving | None = None
+        self._stale = True
         self._swap = threading.Lock()
         self._load_champion()
 
@@ -339,12 +340,14 @@ class Flywheel:
         self.state.mkdir(parents=True, exist_ok=True)  # with stores from elsewhere it may not be there
         with only_one(self.state / "turn.lock"):
             closed = turn(self.wheel, self.journal, self.blobs, self.clock() if at is None else at, say)
-        self._load_champion()
+        self._load_champion()  # one's own commits do not count as a change
         return closed
 
     def champion(self) -> _Serving | None:
         """The serving model; looks for a newer promotion first, which costs a few microseconds when there is none."""
         if self.journal.changed():
+            self._stale = True
+        if self._stale:
             self._load_champion()
         return self._serving
 
@@ -415,11 +418,12 @@ class Flywheel:
     def _load_champion(self) -> None:
         with self._swap:
             newest = self.journal.newest(Promotion)
-            if newest is None or (self._serving and self._serving.model.version == newest.model):
-                return
-            model = next(model for model in self.journal.read(Model) if model.version == newest.model)
-            # One assignment: a request sees the old model with the old version or the new with the new, never a mixture.
-            self._serving = _Serving(model, learn.load(self.blobs.get(model.artefact), self.wheel.trusted))
+            if newest is not None and (self._serving is None or self._serving.model.version != newest.model):
+                model = next(model for model in self.journal.read(Model) if model.version == newest.model)
+                fitted = learn.load(self.blobs.get(model.artefact), self.wheel.trusted)
+                # One assignment: a request sees the old model and its version or the new ones, never a mixture.
+                self._serving = _Serving(model, fitted)
+            self._stale = False  # only now: a load that failed is tried again
 
     def _examples(
         self,

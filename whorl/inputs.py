@@ -127,7 +127,7 @@ class Number:
         try:
             number = float(value)
         except OverflowError:  # a whole number of more than 308 digits
-            number = math.copysign(math.inf, value)
+            number = math.inf if value > 0 else -math.inf
         if math.isinf(number) or not self.low <= number <= self.high:
             shown = number if math.isinf(number) else value
             raise BadInput(f"{name} is {shown!r}; it must be finite and lie from {self.low:g} to {self.high:g}.")

@@ -29,12 +29,15 @@ def toy_case(claim: str = "refresh", new: int = 20, old: int = 100, **given: Any
     """
     rng = np.random.default_rng([new, old])
     champion, challenger = _right(rng, new, 0.8), _right(rng, new, 0.85)
+    groups = tuple(str(row % 5) for row in range(old))
     case = Case(
         claim=claim,
         rivals=1 if claim == "change" else 0,
         fresh=(champion, challenger),
+        known=(np.ones(old), np.ones(old)),
+        known_groups=groups,
         learned=(np.ones(old), np.ones(old)),
-        learned_groups=tuple(str(row % 5) for row in range(old)),
+        learned_groups=groups,
         taught=np.ones(old + new),
         out_of_fold=np.concatenate([_right(rng, old, 0.85), challenger]),
         taught_now=np.arange(old + new) >= old,
@@ -61,6 +64,7 @@ def _broken(claim: str, new: int = 20, old: int = 100) -> Case:
         new,
         old,
         fresh=(np.ones(new), np.zeros(new)),
+        known=(np.ones(old), np.zeros(old)),
         learned=(np.ones(old), np.zeros(old)),
         taught=np.zeros(old + new),
         out_of_fold=np.zeros(old + new),
@@ -84,7 +88,9 @@ CASES: dict[str, Case] = {
     "a proven change": toy_case("change", recipe_gain=np.ones(120)),
     "many rivals": toy_case("change", rivals=50),
     "utilities in between": toy_case(
-        fresh=(np.full(20, 0.31), np.full(20, 0.37)), learned=(np.full(100, 0.93), np.full(100, 0.929))
+        fresh=(np.full(20, 0.31), np.full(20, 0.37)),
+        known=(np.full(100, 0.93), np.full(100, 0.929)),
+        learned=(np.full(100, 0.93), np.full(100, 0.929)),
     ),
     "thousands of lessons": toy_case(new=500, old=5000),
 }

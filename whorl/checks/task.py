@@ -114,7 +114,9 @@ def check_the_truth_is_worth_most(task: Task, truths: Sequence[Any]) -> None:
 
 def check_rows_are_judged_by_themselves(task: Task, truths: Sequence[Any]) -> None:
     known = _checked(task, truths)
-    outputs, turn = _answered(task, [*known[1:], known[0]]), np.arange(len(known))[::-1]
+    known *= 2  # half of the answers are right, and half are somebody else's
+    outputs = _answered(task, known[: len(known) // 2] + known[1 : len(known) // 2 + 1])
+    turn = np.arange(len(known))[::-1]
     turned = [known[row] for row in turn]
     for name, found in _numbers(task, outputs, known).items():
         again = _numbers(task, outputs[turn], turned)[name]

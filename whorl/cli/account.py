@@ -31,17 +31,19 @@ def when(micros: int) -> str:
     return datetime.fromtimestamp(micros / 1e6).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def facts(flywheel: Flywheel, turn: Turn) -> Iterator[tuple[str, Sequence[str | Text]]]:
-    """Everything that happened in `turn`, name by name."""
+def facts(flywheel: Flywheel, turn: Turn, still_open: int) -> Iterator[tuple[str, Sequence[str | Text]]]:
+    """Everything that happened in `turn`, name by name; `still_open` questions have no answer."""
     told, task = turn.account, flywheel.wheel.task
     kept, gone = told["kept"], told["arrived"] - told["kept"]
     arrived = screen.counted(told["arrived"], "input") + (f", {kept:,} kept, {gone:,} not" if gone else "")
-    waiting = f"{screen.counted(told['waiting'], 'outcome')} wait for their decision"
+    waiting = f"{screen.counted(told['waiting'], 'outcome')} without a decision so far"
+    verdicts = [verdict for verdict in flywheel.journal.read(Verdict) if verdict.turn == turn.number]
     yield "arrived", [arrived, waiting] if told["waiting"] else [arrived]
-    yield "asked", [screen.counted(told["asked"], "question")]
-    yield "labels", [f"{told['labels']:,} so far; {told['coverage']:.0%} of what arrived lies where there is one"]
+    yield "asked", [f"{screen.counted(told['asked'], 'question')}; {still_open:,} open"]
+    yield "labels", [f"{told['labels']:,} so far"]
+    yield "covered", [f"{told['coverage']:.0%} of what was kept lies near a label"] if kept else []
     yield "measured", measured(told, task)
-    yield "decided", [_verdict(verdict) for verdict in flywheel.journal.read(Verdict) if verdict.turn == turn.number]
+    yield "decided", [_verdict(verdict) for verdict in sorted(verdicts, key=_loudest)] or ["nothing new to learn from"]
     yield "cost", [screen.costs(told["cost"])]
     yield "next", turn.plan["because"]
 
@@ -89,6 +91,10 @@ def promoted(flywheel: Flywheel, turn: Turn) -> str:
     return next((verdict.sentence for verdict in of_this if verdict.challenger == turn.account["promoted"]), "")
 
 
+def _loudest(verdict: Verdict) -> int:
+    return ("promote", "reject", "hold").index(verdict.decision)
+
+
 def _verdict(verdict: Verdict) -> Text:
     decision = "rollback" if verdict.claim == "rollback" else verdict.decision
-    return Text.assemble((f"{decision}  ", screen.DECISIONS.get(decision, "")), screen.plain(verdict.sentence))
+    return Text.assemble((f"{decision:<9}", screen.DECISIONS.get(decision, "")), screen.plain(verdict.sentence))

@@ -42,9 +42,11 @@ def ingest(
     from whorl.flywheel import MAX_TEXT, open_wheel
 
     labels = 0
-    with open_wheel(wheel) as flywheel, Rejected(file) as rejected, screen.progress(f"ingest {file.name}") as reach:
-        for rows in rejected.chunks(CHUNK, read_rows(file, flywheel.wheel.inputs, flywheel.wheel.task, truth, customer)):
-            reach(rows[-1].read, f"{rejected.good:,} rows")
+    with open_wheel(wheel) as flywheel, Rejected(file) as rejected, screen.progress(file.name) as reach:
+        for rows in rejected.chunks(
+            CHUNK, read_rows(file, flywheel.wheel.inputs, flywheel.wheel.task, truth, customer)
+        ):
+            reach(file.name, rows[-1].read, f"{rejected.good:,} rows")
             examples = flywheel.observe(
                 [row.value for row in rows],
                 customers=[row.customer for row in rows],
@@ -88,12 +90,12 @@ def score(
                 "There is no champion yet, so nothing can be scored. Label some inputs (`whorl label`), or ingest "
                 "some with their truths (`whorl ingest FILE --truth NAME`), and turn the wheel."
             )
-        with Rejected(file) as rejected, _scores(output) as write, screen.progress(f"score {file.name}") as reach:
-            for rows in rejected.chunks(CHUNK, read_rows(file, flywheel.wheel.inputs, flywheel.wheel.task, "", customer)):
-                reach(rows[-1].read, f"{rejected.good:,} rows")
-                answers = flywheel.decide_all(
-                    [row.value for row in rows], customers=[row.customer for row in rows]
-                )
+        with Rejected(file) as rejected, _scores(output) as write, screen.progress(file.name) as reach:
+            for rows in rejected.chunks(
+                CHUNK, read_rows(file, flywheel.wheel.inputs, flywheel.wheel.task, "", customer)
+            ):
+                reach(file.name, rows[-1].read, f"{rejected.good:,} rows")
+                answers = flywheel.decide_all([row.value for row in rows], customers=[row.customer for row in rows])
                 write(rows, answers)
     if as_json:
         screen.say_json({"path": str(output), "scored": rejected.good, **rejected.as_json()})

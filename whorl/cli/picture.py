@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import numpy as np
-from rich.console import RenderableType
+from rich.console import Console
 from rich.text import Text
 
 from whorl.cli import screen
@@ -18,14 +18,15 @@ SHADES = " ░▒▓█"
 """From nothing to full; a pixel is two of them wide, which is about square."""
 
 
-def show(value: Json, inputs: Inputs, width: int) -> RenderableType:
-    """`value`, at most `width` signs wide."""
+def show(console: Console, value: Json, inputs: Inputs) -> None:
+    """Print `value`, no wider than `console`."""
     if isinstance(inputs, Image):
         pixels = np.asarray(value, dtype=np.float64) / inputs.high
-        return picture(pixels.mean(axis=2) if pixels.ndim == 3 else pixels, width)
-    if isinstance(value, dict):
-        return screen.facts((name, ["–" if cell is None else _cell(cell)]) for name, cell in value.items())
-    return Text(screen.plain(json.dumps(value, ensure_ascii=False)))
+        console.print(picture(pixels.mean(axis=2) if pixels.ndim == 3 else pixels, console.width))
+    elif isinstance(value, dict):
+        screen.facts(console, ((name, ["–" if cell is None else _cell(cell)]) for name, cell in value.items()))
+    else:
+        console.print(screen.plain(json.dumps(value, ensure_ascii=False)), markup=False)
 
 
 def picture(pixels: Floats, width: int) -> Text:

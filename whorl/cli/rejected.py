@@ -19,7 +19,8 @@ SHOWN = 3
 class Rejected:
     """Counts good and bad rows of `file`, and writes the bad ones to `file`.rejected.jsonl, which is not made without any."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, noun: str = "row") -> None:
+        self.noun = noun
         self.source, self.path = file, file.with_name(f"{file.name}.rejected.jsonl")
         self.good = self.bad = 0
         self._first: list[Row] = []
@@ -57,14 +58,14 @@ class Rejected:
                 f"Line {first.line}: {first.problem}"
             )
         if not self.good:
-            raise BadInput(f"{self.source} holds no rows.")
+            raise BadInput(f"{self.source} holds no {self.noun}s.")
 
     def tell(self) -> None:
         """What was rejected, in a few lines."""
         for row in self._first:
             screen.say(f"line {row.line}: {row.problem}", style="yellow")
         if self.bad:
-            rows = screen.counted(self.bad, "row")
+            rows = screen.counted(self.bad, self.noun)
             screen.say(f"{rows} rejected, with the reasons in {self.path}", style="yellow")
 
     def as_json(self) -> Json:

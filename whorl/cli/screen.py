@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
     from rich.text import Text
 
     from whorl.records import Json
@@ -26,9 +26,9 @@ DECISIONS = {"promote": "green", "hold": "yellow", "reject": "red", "rollback": 
 
 
 class Reach(Protocol):
-    """Moves a progress bar: to a share in [0, 1], with a remark."""
+    """Moves the progress bar `name` to a share in [0, 1], with a remark."""
 
-    def __call__(self, share: float, remark: str = "") -> None: ...
+    def __call__(self, name: str, share: float, remark: str = "") -> None: ...
 
 
 def out() -> Console:
@@ -71,26 +71,29 @@ def plain(text: object) -> str:
     return "".join(sign if sign.isprintable() else "�" for sign in str(text))
 
 
-def facts(rows: Iterable[tuple[str, Sequence[str | Text]]]) -> RenderableType:
-    """Names and the lines that are to be said of each, aligned; a fact without lines is left out."""
-    from rich.table import Table
+def facts(console: Console, rows: Iterable[tuple[str, Sequence[str | Text]]]) -> None:
+    """Print names and the lines that are to be said of each, aligned and wrapped; a fact without lines is left out."""
     from rich.text import Text
 
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, lines in rows:
-        for place, line in enumerate(lines):
-            grid.add_row(f"  {name}" if not place else "", line if isinstance(line, Text) else Text(plain(line)))
-    return grid
+    told = [(name, lines) for name, lines in rows if lines]
+    indent = max((len(name) for name, _ in told), default=0) + 4
+    for name, lines in told:
+        margin = Text(f"  {plain(name)}", style="dim")
+        for line in lines:
+            text = line if isinstance(line, Text) else Text(plain(line))
+            for part in text.wrap(console, max(20, console.width - indent)):
+                part.rstrip()
+                margin.pad_right(indent - len(margin))
+                console.print(Text.assemble(margin, part), soft_wrap=True)
+                margin = Text()
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Reach]:
-    """A bar on standard error while something takes its time; nothing at all where that is not a terminal."""
+def progress(*names: str) -> Iterator[Reach]:
+    """A bar for each of `names` on standard error while something takes its time; none where that is not a terminal."""
     console = err()
     if not console.is_terminal:
-        yield lambda share, remark="": None
+        yield lambda name, share, remark="": None
         return
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -98,12 +101,12 @@ def progress(what: str) -> Iterator[Reach]:
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
-        TextColumn("{task.fields[remark]}", markup=False),
         TimeElapsedColumn(),
+        TextColumn("{task.fields[remark]}", markup=False),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(plain(what), total=1.0, remark="")
-        yield lambda share, remark="": bar.update(task, completed=share, remark=plain(remark))
+    with Progress(*columns, console=console, transient=True) as bars:
+        tasks = {name: bars.add_task(plain(name), total=1.0, remark="") for name in names}
+        yield lambda name, share, remark="": bars.update(tasks[name], completed=share, remark=plain(remark))
 
 
 def counted(number: int, noun: str, many: str = "") -> str:
@@ -116,11 +119,9 @@ def counted(number: int, noun: str, many: str = "") -> str:
 
 def worth(value: float | None, task: object) -> str:
     """A mean utility: of a classification it is an accuracy. "–" for what is not known."""
-    from whorl.tasks import Classification
-
     if value is None:
         return "–"
-    return f"{value:.1%}" if isinstance(task, Classification) else f"{value:.3f}"
+    return f"{value:.1%}" if hasattr(task, "classes") else f"{value:.3f}"
 
 
 def costs(cost: Mapping[str, float]) -> str:
@@ -133,15 +134,14 @@ def costs(cost: Mapping[str, float]) -> str:
 
 
 def money(value: float) -> str:
-    """At least two decimals, and up to six where it takes them to see something.
+    """Two decimals, or a third where it takes one to see something.
 
-    >>> money(0), money(2), money(0.1), money(0.048), money(0.0000012)
-    ('0.00', '2.00', '0.10', '0.048', '0.000001')
+    >>> money(0), money(1234.5), money(0.1), money(0.048), money(0.0000012)
+    ('0.00', '1,234.50', '0.10', '0.048', '<0.001')
     """
-    if abs(value) >= 1:
+    if abs(value) >= 1 or not value:
         return f"{value:,.2f}"
-    whole, decimals = f"{value:.6f}".split(".")
-    return f"{whole}.{decimals[:2]}{decimals[2:].rstrip('0')}"
+    return f"{value:.3f}".removesuffix("0") if abs(value) >= 0.0005 else "<0.001"
 
 
 def size(count: float) -> str:

@@ -24,7 +24,7 @@ def status(folder: screen.Folder = screen.HERE, as_json: screen.AsJson = False) 
             return
         console = screen.out()
         console.print(f"[bold]{flywheel.wheel.name}[/]  [dim]{screen.plain(flywheel.state)}[/]", soft_wrap=True)
-        console.print(screen.facts(_standing(flywheel)))
+        screen.facts(console, _standing(flywheel))
 
 
 def report(
@@ -47,13 +47,16 @@ def report(
 
 def serve(
     folder: screen.Folder = screen.HERE,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 is every network.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address of this machine to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
     """Serve decisions, take outcomes and labels, and show the dashboard, over HTTP."""
+    from whorl.flywheel import open_wheel
     from whorl.server import serve as serve_wheel
 
-    serve_wheel(folder, host=host, port=port)
+    with open_wheel(folder) as flywheel:
+        screen.say(f"{flywheel.wheel.name} at http://{host}:{port}, Ctrl-C to stop")
+        serve_wheel(flywheel, host, port)
 
 
 def _standing(flywheel: Flywheel) -> Iterator[tuple[str, Sequence[str]]]:

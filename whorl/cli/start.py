@@ -26,7 +26,7 @@ def init(
 
     known = sorted(path.parent.name for path in TEMPLATES.glob("*/wheel.py"))
     if list_them or not template:
-        screen.out().print(screen.facts((name, [_about(name)]) for name in known))
+        screen.facts(screen.out(), ((name, [_about(name)]) for name in known))
         if not list_them:
             screen.out().print("\nChoose one: [bold]whorl init table[/]")
         return

@@ -32,7 +32,7 @@ def turn(folder: screen.Folder = screen.HERE, as_json: screen.AsJson = False) ->
         console = screen.out()
         took = f"{account.when(closed.event_time)}, {time.monotonic() - started:.1f} s"
         console.print(f"[bold]{flywheel.wheel.name}, turn {closed.number}[/]  [dim]{took}[/]")
-        console.print(screen.facts(account.facts(flywheel, closed)))
+        screen.facts(console, account.facts(flywheel, closed, status["open_requests"]))
         for hint in _hints(status):
             console.print(hint, soft_wrap=True)
 
@@ -92,21 +92,17 @@ def replay(
     from dataclasses import asdict
 
     from whorl.pages import write
-    from whorl.replay.compare import compare
+    from whorl.replay.compare import Job, compare
+    from whorl.wheel import STAGES
 
-    with screen.progress("replay") as reach:
-        story = compare(
-            folder,
-            data,
-            turns=turns,
-            seed=seed,
-            start=start,
-            wrong=wrong,
-            control=control,
-            truth=truth,
-            customer=customer,
-            say=reach,
-        )
+    job = Job(folder, data, truth, customer, turns=turns, start=start, wrong=wrong, seed=seed)
+    with screen.progress("wheel", *(["control"] if control else [])) as reach:
+
+        def say(arm: str, number: int, stage: str) -> None:
+            share = (number + STAGES.index(stage) / len(STAGES)) / (turns + 1)
+            reach(arm, min(share, 1.0), f"turn {number}, {stage}")
+
+        story = compare(job, control, say)
     written = write(story, report) if report else None
     if as_json:
         screen.say_json({**asdict(story), "report": str(written) if written else None})
@@ -152,8 +148,9 @@ def _turn(flywheel: Flywheel) -> Turn:
     """One turn, with a bar that moves from stage to stage."""
     from whorl.wheel import STAGES
 
-    with screen.progress(flywheel.wheel.name) as reach:
-        return flywheel.turn(say=lambda stage: reach(STAGES.index(stage) / len(STAGES), stage))
+    name = flywheel.wheel.name
+    with screen.progress(name) as reach:
+        return flywheel.turn(say=lambda stage: reach(name, STAGES.index(stage) / len(STAGES), stage))
 
 
 def _hints(status: dict[str, object]) -> list[str]:

@@ -64,7 +64,11 @@ class ProofOrNoHarm:
         if case.claim == "change":
             return self.proven(case, numbers)
         if not len(gain):
-            return Ruling("hold", "no label is newer than the champion: nothing to refresh it with", numbers)
+            return Ruling(
+                "hold",
+                f"none of {len(case.taught)} lessons is newer than the champion: nothing to refresh it with",
+                numbers,
+            )
         taught = f"{len(case.taught)} lessons, {case.taught.mean():.1%} of them taken in"
         return Ruling("promote", f"same recipe, {taught}; {on_new}, no harm shown", numbers, strength=1.0)
 

@@ -57,6 +57,12 @@ def dump(fitted: Estimator, trusted: Collection[str] = ()) -> bytes:
             f"{type(fitted).__name__} cannot be stored safely: {error}. Use a recipe without it."
         ) from error
     strange = _untrusted(raw, trusted)
+    nameless = [name for name in strange if "<" in name]
+    if nameless:
+        raise PartError(
+            f"{type(fitted).__name__} holds {', '.join(nameless)}, which cannot be found again by its name. "
+            "Define it at the top of a module."
+        )
     if strange:
         raise PartError(
             f"{type(fitted).__name__} holds {', '.join(strange)}, which Whorl does not load by itself. "

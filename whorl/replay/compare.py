@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
@@ -61,7 +62,7 @@ def compare(
     arms: dict[str, Arm] = {}
     try:
         while len(arms) < len(names):
-            for end in wait(list(ends)):
+            for end in wait([end for end, name in ends.items() if name not in arms]):
                 assert isinstance(end, Connection)
                 _hear(end, ends, arms, say)
     finally:
@@ -141,8 +142,8 @@ def _work(job: Job, name: str, control: bool, end: Connection) -> None:
             say=lambda turn, stage: end.send(("at", turn, stage)),
         )
         end.send(("done", tell_arm(replayed, name)))
-    except WhorlError as error:
-        end.send(("failed", error))
+    except Exception as error:
+        end.send(("failed", error if isinstance(error, WhorlError) else WhorlError(traceback.format_exc())))
 
 
 def _story(job: Job, arms: Mapping[str, Arm]) -> Story:

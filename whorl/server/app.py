@@ -20,7 +20,8 @@ from whorl.server.replies import refuse
 from whorl.server.together import Together
 
 LIMIT = 16 * 2**20
-"""Bytes in a request body. JSON takes up to 20 times its size in memory while it is read."""
+"""Bytes in a request body. While the largest is read, nothing else is for about half a second, and it takes up to 20 times
+its size in memory: Python reads JSON in one piece, in whichever thread."""
 
 
 def create_app(flywheel: Flywheel, *, limit: int = LIMIT, hosts: Collection[str] = ()) -> Starlette:

@@ -27,7 +27,7 @@ HEADERS = (
 
 
 class Guard:
-    """ASGI middleware around the whole application. Written on ASGI itself: it costs 3 microseconds a request."""
+    """ASGI middleware around the whole application. Written on ASGI itself: it costs 4 microseconds a request."""
 
     def __init__(self, app: ASGIApp, latencies: Latencies, hosts: Collection[str]) -> None:
         self.app, self.latencies, self.hosts = app, latencies, hosts

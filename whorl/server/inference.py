@@ -96,7 +96,7 @@ async def infer(flywheel: Flywheel, together: Together, limit: int, request: Req
 
 
 async def _champion(flywheel: Flywheel) -> str | None:
-    """Version of the champion. In a thread: to look may mean to load a new one, which takes some 20 milliseconds."""
+    """Version of the champion. In a thread: to look may mean to load a new one, or to wait for the journal."""
     champion = await run_in_threadpool(flywheel.champion)
     return champion.model.version if champion else None
 

@@ -142,7 +142,7 @@ def _flat(name: str, shape: Sequence[int], data: Json) -> list[Any]:
 
 
 def _check(declared: Tensor, datatype: str, flat: list[Any]) -> None:
-    """Types first, all at once: 64 numbers take 2 microseconds that way, and 20 one by one."""
+    """Types first, all at once: 64 numbers take 1.5 microseconds that way, and 8 one by one."""
     kinds = set(map(type, flat))
     if type(None) in kinds and not declared.shape:
         kinds.discard(type(None))
