@@ -52,12 +52,12 @@ class ProofOrNoHarm:
             "needed": case.rivals / self.false_change if case.claim == "change" else 1.0,
         }
         on_new = f"on {len(gain)} new labels {numbers['gain']:+.3f}"
+        surprise = self.surprise(case)
+        if surprise:  # before anything else: if the labels are wrong, so is whatever learned from them
+            return Ruling("hold", surprise, {**numbers, "surprise": 1.0})
         broken = self.broken(case)
         if broken:
             return Ruling("reject", f"{broken}; {on_new}", numbers)
-        surprise = self.surprise(case)
-        if surprise:
-            return Ruling("hold", surprise, {**numbers, "surprise": 1.0})
         if numbers["harm"] > 1 / self.false_harm:
             odds = f"odds of harm {numbers['harm']:.1f}, at most {1 / self.false_harm:.0f} allowed"
             return Ruling("hold", f"{on_new}: {odds}", numbers)
