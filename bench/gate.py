@@ -1,8 +1,8 @@
 """What the gate keeps, and what it keeps out: a two-sided test in the demo's world.
 
 For each seed a wheel turns on the digits stream. Beside it turn: the same wheel promoting every retrained model (the best
-out of fold), and wheels whose second candidate is the first one under another name (an equal change). From turn 6 on, the
-wheel is forked before each third turn and its pipeline broken for that turn; three honest turns follow in the fork.
+out of fold), and wheels whose second candidate is the first one under another name (an equal change). Before turns
+7 and 11 the wheel is forked and its pipeline broken for that turn; up to three honest turns follow in the fork.
 
     python bench/gate.py --runs 100
 
@@ -17,7 +17,7 @@ import resource
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -39,7 +39,7 @@ from whorl.stores import MemoryBlobs, MemoryJournal
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "examples" / "digits"))
 
-BROKEN_FROM = 6
+BROKEN_AT = (7, 11)
 HONEST_AFTER = 3
 
 # How the pipeline of a challenger can break: X, y and which rows are new -> what it is really fitted on.
@@ -170,11 +170,11 @@ def run(seed: int) -> dict:
             )  # fmt: skip
 
     def break_it(flywheel):
-        closed = [turn for turn in flywheel.journal.read(Dataset)]
-        number = len(closed) + 1 - 1  # turn 1 is the start, so the demo's turn t is number t + 1
-        if number < BROKEN_FROM or number % 3:
+        datasets = flywheel.journal.read(Dataset)
+        number = len(datasets)  # the start made the first one, so this is the number of the turn to come
+        if number not in BROKEN_AT:
             return
-        manifest = flywheel.blobs.get(closed[-1].blob)
+        manifest = flywheel.blobs.get(datasets[-1].blob)
         learned = examples_in(manifest)
         rows = [example for example in flywheel.journal.read(Example) if example.id in learned]
         taught = {row.tobytes() for row in flywheel.wheel.inputs.matrix([example.payload for example in rows])}
@@ -288,17 +288,18 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=ROOT / "out" / "gate.json")
+    parser.add_argument("--out", type=Path, default=ROOT / "out" / "gate.jsonl", help="a line a wheel; a run goes on there")
     options = parser.parse_args()
     started = time.time()
-    runs = []
-    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
-        for done in pool.map(run, range(options.first_seed, options.first_seed + options.runs)):
-            runs.append(done)
-            print(f"\r{len(runs)} of {options.runs} wheels, {time.time() - started:.0f} s", end="", file=sys.stderr, flush=True)
     options.out.parent.mkdir(exist_ok=True)
-    options.out.write_text(json.dumps(runs))
-    tell(runs)
+    runs = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
+    seeds = set(range(options.first_seed, options.first_seed + options.runs)) - {found["seed"] for found in runs}
+    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool, options.out.open("a") as out:
+        for done in as_completed([pool.submit(run, seed) for seed in sorted(seeds)]):
+            runs.append(done.result())
+            print(json.dumps(runs[-1]), file=out, flush=True)
+            print(f"\r{len(runs)} of {options.runs} wheels, {time.time() - started:.0f} s", end="", file=sys.stderr, flush=True)
+    tell(sorted(runs, key=lambda found: found["seed"]))
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"\n{time.time() - started:.0f} s, {used.ru_utime + used.ru_stime:.0f} CPU s, peak {used.ru_maxrss / 1024:.0f} MB")
 

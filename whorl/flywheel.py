@@ -14,7 +14,8 @@ from types import ModuleType
 from typing import Any
 
 from whorl import label, learn, observe
-from whorl.errors import BadInput, DeclarationError, NotFound, NotReady
+from whorl.crew import answered
+from whorl.errors import BadInput, DeclarationError, NotFound, NotReady, PartError
 from whorl.lock import only_one
 from whorl.protocols import Blobs, Estimator, Journal
 from whorl.records import (
@@ -170,6 +171,7 @@ class Flywheel:
         Raises:
             BadInput: `value` does not fit; nothing of it was kept.
             NotReady: there is no champion yet; the example was kept, so that it can be labelled.
+            PartError: the champion failed on it; nothing of it was kept.
         """
         return self.decide_all([value], customers=[customer], subjects=[subject], at=at, ids=[id])[0]
 
@@ -197,7 +199,14 @@ class Flywheel:
             raise NotReady(
                 "There is no champion yet. The input was kept; label some (`whorl label`, POST /v1/labels) and turn the wheel."
             )
-        outputs = self.wheel.task.outputs(serving.fitted, self.wheel.inputs.matrix(payloads))
+        X = self.wheel.inputs.matrix(payloads)
+        try:
+            outputs = self.wheel.task.outputs(serving.fitted, X)
+        except Exception as error:  # whatever it is made of may raise whatever it likes
+            raise PartError(
+                f"The champion {serving.model.version} ({serving.model.recipe}) cannot answer: {str(error).partition(chr(10))[0]} "
+                "Nothing was kept. Declare the inputs more narrowly, or a candidate that can take them."
+            ) from error
         answers, sure = self.wheel.task.answers(outputs), self.wheel.task.confidence(outputs)
         micros = (time.perf_counter_ns() - started) // 1000
         decisions = [
@@ -278,8 +287,9 @@ class Flywheel:
             packed = observe.payload(example, self.blobs)
             proposal, sure = None, None
             if serving is not None and request.reason != "audit":
-                outputs = self.wheel.task.outputs(serving.fitted, self.wheel.inputs.matrix([packed]))
-                proposal, sure = self.wheel.task.answers(outputs)[0], float(self.wheel.task.confidence(outputs)[0])
+                able, outputs = answered(self.wheel.task, serving.fitted, self.wheel.inputs.matrix([packed]))
+                if len(able):
+                    proposal, sure = self.wheel.task.answers(outputs)[0], float(self.wheel.task.confidence(outputs)[0])
             found.append(
                 Question(
                     request.id,

@@ -68,8 +68,10 @@ def pool(
     labelled = sorted({known.rows[item.example] for item in labels if item.example in known.rows})
     margins, groups = np.full(len(rows), np.nan), [""] * len(rows)
     if crew.champion and len(rows):
-        outputs = crew.outputs(crew.champion, known.X[rows])
-        margins, groups = task.margin(outputs), task.groups(task.answers(outputs))
+        able, outputs = crew.answered(crew.champion, known.X[rows])
+        margins[able] = task.margin(outputs)
+        for row, group in zip(able.tolist(), task.groups(task.answers(outputs)), strict=True):
+            groups[row] = group
     return Pool(
         ids=tuple(known.kept[row] for row in rows),
         vectors=known.vectors[rows],
@@ -122,7 +124,7 @@ def predict_before_learning(
             "prequential",
             this,
             examples,
-            crew.wheel.task.utility(crew.outputs(model, lessons.X[new]), truths),
+            crew.utility(model, lessons.X[new], truths),
             crew.wheel.task.groups(truths),
             [known.customers[lessons.rows[row]] for row in new],
             [reasons.get(example, "outcome") for example in examples],
@@ -204,7 +206,7 @@ def judge(
         back = decide.roll_back(crew.champion, crew.shadows, reports, this)
         if back:
             return decide.Judgement((back,), back.challenger)
-        utilities = task.utility(crew.outputs(crew.champion, lessons.X), lessons.truths)
+        utilities = crew.utility(crew.champion, lessons.X, lessons.truths)
         standing = decide.Standing(crew.champion, utilities, crew.learned)
     groups = task.groups(lessons.truths)
     return decide.judge(

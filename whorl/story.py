@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from whorl import observe, organize
+from whorl.crew import answered
 from whorl.flywheel import Flywheel
 from whorl.pages import Arm, FunnelStep, Mark, Step, Story, TurnRow
 from whorl.records import Decision, Example, Fate, Json, Label, LabelRequest, Model, Promotion, Turn, Verdict
@@ -172,7 +173,9 @@ def _map_and_confusion(
     serving = flywheel.champion()
     groups = [""] * len(known.kept)
     if serving:
-        groups = wheel.task.groups(wheel.task.answers(wheel.task.outputs(serving.fitted, known.X)))
+        able, outputs = answered(wheel.task, serving.fitted, known.X)
+        for row, group in zip(able.tolist(), wheel.task.groups(wheel.task.answers(outputs)), strict=True):
+            groups[row] = group
     for row, truth in labelled.items():
         groups[row] = wheel.task.groups([truth])[0]
     rows = np.arange(len(known.kept))

@@ -66,7 +66,7 @@ def train(candidates: Mapping[str, Recipe], lessons: Lessons, task: Task, engine
         except PartError as error:  # it answers with NaN
             return None, np.full(len(asked), np.nan), str(error)
         except Exception as error:
-            return None, np.zeros(len(asked)), f"{type(error).__name__}: {error}"
+            return None, np.zeros(len(asked)), f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
     results = dict(zip(((job.recipe, job.fold) for job in jobs), engine.run(work, jobs), strict=True))
     trained = []

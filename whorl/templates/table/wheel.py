@@ -28,7 +28,9 @@ wheel = Wheel(
         "logistic": lambda seed: make_pipeline(
             SimpleImputer(), StandardScaler(), LogisticRegression(class_weight="balanced", random_state=seed)
         ),
-        "boosting": lambda seed: HistGradientBoostingClassifier(max_iter=50, min_samples_leaf=5, random_state=seed),
+        "boosting": lambda seed: HistGradientBoostingClassifier(
+            max_iter=30, learning_rate=0.2, max_leaf_nodes=8, min_samples_leaf=5, random_state=seed
+        ),
     },
     # How many questions a turn may ask, and what one answer costs you.
     labels=Labels(per_turn=20, price=0.10),
