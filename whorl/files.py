@@ -197,11 +197,13 @@ def _jsonl(path: Path, inputs: Inputs, needed: Sequence[str]) -> Iterator[_Cells
 
 
 def _npz(path: Path, inputs: Inputs, needed: Sequence[str]) -> Iterator[_Cells]:
+    if not zipfile.is_zipfile(path):
+        raise BadInput(f"{path} is not what numpy.savez writes.")
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise BadInput(f"{path} cannot be read as an .npz of plain arrays: {error}.") from None
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:  # ValueError: objects, which only pickle could load
+        raise BadInput(f"{path} cannot be read as arrays of numbers or texts: {error}") from None
     _need(path, list(arrays), ["x", *needed])
     sizes = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
     if len({sizes[name] for name in ("x", *needed, CUSTOMER) if name in sizes}) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,7 +49,7 @@ def report(
 def serve(
     folder: screen.Folder = screen.HERE,
     host: Annotated[str, typer.Option(help="Address of this machine to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
 ) -> None:
     """Serve decisions, take outcomes and labels, and show the dashboard, over HTTP."""
     from whorl.flywheel import open_wheel
@@ -56,7 +57,9 @@ def serve(
 
     with open_wheel(folder) as flywheel:
         screen.say(f"{flywheel.wheel.name} at http://{host}:{port}, Ctrl-C to stop")
-        serve_wheel(flywheel, host, port)
+        with suppress(KeyboardInterrupt):  # it has finished what was in flight by then
+            serve_wheel(flywheel, host, port)
+        screen.say("stopped")
 
 
 def _standing(flywheel: Flywheel) -> Iterator[tuple[str, Sequence[str]]]:

@@ -46,15 +46,11 @@ def run(
 
     Ctrl-C or SIGTERM stops after the turn that is running; once more stops at once, and the next turn finishes it.
     """
+    from whorl.cli import account
     from whorl.cli.service import Stop, repeat, seconds
     from whorl.flywheel import open_wheel
 
-    pause = seconds(every)
-    open_wheel(folder).close()  # what cannot work at all fails now, not every hour
-    from whorl.cli import account
-
-    console = screen.out()
-    console.print(account.head())
+    pause, console = seconds(every), screen.out()
 
     def once() -> None:
         # Opened for each turn: an edited wheel.py counts from the next turn on.
@@ -66,6 +62,8 @@ def run(
                 console.print(f"      promoted {screen.plain(why)}", style="green", markup=False)
 
     with Stop(lambda: screen.say("stopping after this turn; once more stops at once")) as stop:
+        open_wheel(folder).close()  # what cannot work at all fails now, not every hour
+        console.print(account.head())
         done, failed = repeat(once, pause, turns, stop, screen.complain)
     screen.say(f"stopped after {screen.counted(done, 'turn')}{f', of which {failed:,} failed' if failed else ''}")
     if turns and failed:
