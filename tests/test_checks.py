@@ -289,7 +289,7 @@ def unseeded(pool, n, rng):
 
 
 def global_chance(pool, n, rng):
-    np.random.random()  # noqa: NPY002
+    np.random.random()
     return at_random(pool, n, rng)
 
 

@@ -93,7 +93,7 @@ def test_whatever_comes_an_image_refuses_it_or_keeps_it(value):
 
 @pytest.mark.parametrize("wrong", [0, -1, 4097, 2.0, True, "8", None])
 def test_an_image_of_impossible_size_cannot_be_declared(wrong):
-    with pytest.raises(DeclarationError, match="inputs.height is .*; it must be a whole number from 1 to 4096"):
+    with pytest.raises(DeclarationError, match=r"inputs.height is .*; it must be a whole number from 1 to 4096"):
         Image(wrong, 8)
 
 

@@ -173,7 +173,7 @@ def test_no_strategy_is_offered_what_another_took():
 
 @pytest.mark.parametrize("audit", [0, -0.1, 1.01, float("nan"), True, "0.1", None])
 def test_a_wheel_without_audits_cannot_be_declared(audit):
-    with pytest.raises(DeclarationError, match="strategy.audit is .*; it must be a share above 0 and at most 1"):
+    with pytest.raises(DeclarationError, match=r"strategy.audit is .*; it must be a share above 0 and at most 1"):
         Mixed(audit=audit)
 
 

@@ -505,7 +505,9 @@ def test_a_function_that_could_do_harm_is_refused():
 
 
 def test_a_type_of_ones_own_must_be_declared():
-    with pytest.raises(PartError, match=rf"Evil holds {__name__}.Evil.*declare Wheel\(trusted=\('{__name__}.Evil',\)\)"):
+    with pytest.raises(
+        PartError, match=rf"Evil holds {__name__}.Evil.*declare Wheel\(trusted=\('{__name__}.Evil',\)\)"
+    ):
         dump(Evil())
     assert isinstance(load(dump(Evil(), [f"{__name__}.Evil"]), [f"{__name__}.Evil"]), Evil)
 
@@ -518,7 +520,7 @@ def test_a_function_without_a_name_is_told_to_get_one():
 def test_what_cannot_be_stored_without_pickle_is_told():
     model = Memory().fit(np.zeros((1, 2)), [1])
     model.lock = threading.Lock()
-    with pytest.raises(PartError, match="Memory cannot be stored safely: .*Use a recipe without it"):
+    with pytest.raises(PartError, match=r"Memory cannot be stored safely: .*Use a recipe without it"):
         dump(model)
 
 

@@ -149,9 +149,9 @@ def test_regions_with_traffic_and_no_label_are_wanted():
 
 
 def test_groups_in_deficit_are_wanted_up_to_a_limit():
-    plan = planned(cells=[0] * 61, labelled=range(61), groups=["a"] * 20 + ["b"] * 20 + ["c"] * 8 + ["d"] + ["e"] * 12)
-    assert plan.groups == {"c": 1.5, "d": MOST_WANTED}
-    assert "c has 8 labels, usual are 12: wanted 1.5x" in plan.because
+    plan = planned(cells=[0] * 58, labelled=range(58), groups=["a"] * 20 + ["b"] * 20 + ["c"] * 5 + ["d"] + ["e"] * 12)
+    assert plan.groups == {"c": 2.4, "d": MOST_WANTED}
+    assert "c has 5 labels, usual are 12: wanted 2.4x" in plan.because
 
 
 def test_a_customer_that_is_served_worse_is_wanted_when_it_is_no_accident():

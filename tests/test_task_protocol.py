@@ -158,11 +158,17 @@ def decisions():
         propensity = 0.8
         action = int(rng.random() < propensity)
         fraud = value["amount"] > 0.6
-        truths.append({"action": action, "propensity": propensity if action else 1 - propensity, "reward": float(fraud != action)})
+        truths.append(
+            {"action": action, "propensity": propensity if action else 1 - propensity, "reward": float(fraud != action)}
+        )
     recipes = {"ridge": lambda seed: RewardOf(), "stiff": lambda seed: RewardOf(100.0)}
     inputs = Table(amount=Number(), night=Number())
     trusted = (f"{__name__}.RewardOf",)
-    return Wheel(name="act", task=Act(), inputs=inputs, rights=own_data(), candidates=recipes, trusted=trusted), values, truths
+    return (
+        Wheel(name="act", task=Act(), inputs=inputs, rights=own_data(), candidates=recipes, trusted=trusted),
+        values,
+        truths,
+    )
 
 
 def lists():

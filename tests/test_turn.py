@@ -17,7 +17,19 @@ from sklearn.naive_bayes import GaussianNB
 
 from whorl import Classification, Image, Labels, LocalEngine, Wheel, own_data
 from whorl.flywheel import Flywheel
-from whorl.records import KINDS, Dataset, Example, Label, LabelRequest, Promotion, Report, Turn, Verdict, body, derived_id
+from whorl.records import (
+    KINDS,
+    Dataset,
+    Example,
+    Label,
+    LabelRequest,
+    Promotion,
+    Report,
+    Turn,
+    Verdict,
+    body,
+    derived_id,
+)
 from whorl.replay import Simulated
 from whorl.stores import FolderBlobs, SqliteJournal
 
@@ -252,7 +264,9 @@ def test_fresh_labels_roll_back_a_champion_that_does_harm(tmp_path):
             flywheel.blobs.put(other.blobs.get(bad.artefact))
         dataset = flywheel.journal.read(Dataset)[-1]
         bad = replace(bad, id=derived_id(AT, "bad"), dataset=dataset.blob)
-        by_hand = Promotion(id=derived_id(AT, "by hand"), event_time=AT, known_time=AT, model=bad.version, by="eve", turn=1)
+        by_hand = Promotion(
+            id=derived_id(AT, "by hand"), event_time=AT, known_time=AT, model=bad.version, by="eve", turn=1
+        )
         flywheel.journal.append(bad, by_hand)
         for turn in range(1, 4):
             flywheel.turn(at=AT + turn * DAY)

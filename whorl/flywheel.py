@@ -204,7 +204,8 @@ class Flywheel:
             outputs = self.wheel.task.outputs(serving.fitted, X)
         except Exception as error:  # whatever it is made of may raise whatever it likes
             raise PartError(
-                f"The champion {serving.model.version} ({serving.model.recipe}) cannot answer: {str(error).partition(chr(10))[0]} "
+                f"The champion {serving.model.version} ({serving.model.recipe}) cannot answer: "
+                f"{str(error).partition(chr(10))[0]} "
                 "Nothing was kept. Declare the inputs more narrowly, or a candidate that can take them."
             ) from error
         answers, sure = self.wheel.task.answers(outputs), self.wheel.task.confidence(outputs)

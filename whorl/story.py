@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -48,18 +49,15 @@ def tell_arm(replayed: Replayed, name: str) -> Arm:
     rows = []
     for row in arm.rows[: len(replayed.judged)]:
         truth = judged[row.number]
-        known = {"measured": truth.served, "balanced": truth.balanced, "overall": truth.overall}
         # The start is turn 1 of the journal and turn 0 of the replay.
-        rows.append(TurnRow(**{**_fields(row), **known, "number": row.number - 1}))
-    steps = tuple(Step(**{**_fields(step), "turn": step.turn - 1}) for step in arm.steps if step.turn <= len(rows))
-    return Arm(
-        **{
-            **_fields(arm),
-            "rows": tuple(rows),
-            "steps": steps,
-            "confusion": replayed.confusion,
-            "curve": tuple((each.labels, each.balanced) for each in judged.values()),
-        }
+        number = row.number - 1
+        rows.append(replace(row, number=number, measured=truth.served, balanced=truth.balanced, overall=truth.overall))
+    return replace(
+        arm,
+        rows=tuple(rows),
+        steps=tuple(replace(step, turn=step.turn - 1) for step in arm.steps if step.turn <= len(rows)),
+        confusion=replayed.confusion,
+        curve=tuple((each.labels, each.balanced) for each in judged.values()),
     )
 
 
@@ -194,8 +192,9 @@ def _map_and_confusion(
     place = {name: number for number, name in enumerate(classes)}
     counts = np.zeros((len(classes), len(classes)), dtype=int)
     for decision in journal.read(Decision):
-        if decision.example in truths and str(decision.output) in place:
-            counts[place[str(truths[decision.example])], place[str(decision.output)]] += 1
+        truth, answer = str(truths.get(decision.example)), str(decision.output)
+        if truth in place and answer in place:
+            counts[place[truth], place[answer]] += 1
     return marks, tuple(tuple(row) for row in counts.tolist()), classes
 
 
@@ -206,7 +205,3 @@ def _mean(measured: dict[str, list[float]]) -> float | None:
 
 def _metric(flywheel: Flywheel) -> str:
     return "accuracy" if hasattr(flywheel.wheel.task, "classes") else "utility"
-
-
-def _fields(record: object) -> dict[str, object]:
-    return dict(vars(record))

@@ -35,7 +35,7 @@ def ingest(
 ) -> None:
     """Hand recorded inputs to the wheel, and their truths if they are known.
 
-    Rows that do not fit go to FILE.rejected.jsonl with their line and the reason; the others are kept.
+    Rows that do not fit go to FILE.rejected.jsonl, with line and reason.
     """
     from whorl.cli.rejected import Rejected
     from whorl.files import read_rows
@@ -73,7 +73,7 @@ def score(
 ) -> None:
     """Decide about every row of a file. Each decision is captured, as if it had been asked for on its own.
 
-    Rows that do not fit go to INPUT.rejected.jsonl with their line and the reason.
+    Rows that do not fit go to INPUT.rejected.jsonl, with line and reason.
     """
     from whorl.cli.rejected import Rejected
     from whorl.errors import BadInput, NotReady

@@ -41,8 +41,10 @@ def label(
 ) -> None:
     """Answer the wheel's open questions.
 
-    Type the answer; enter alone approves a proposal, s skips, q quits. For another tool: --export writes a line of JSON for
-    each question; fill in its "label" and --import the file.
+    Type the answer or its beginning; enter alone approves a proposal.
+
+    For a tool of your own, --export writes a line of JSON for each question;
+    fill in its "label", and --import the file.
     """
     from whorl.flywheel import open_wheel
 

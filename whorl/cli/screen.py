@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
+from whorl.errors import WhorlError
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
@@ -47,7 +49,9 @@ def err() -> Console:
 
 def complain(error: Exception) -> None:
     """One red line, and the notes that were added to the error on its way."""
-    say(" ".join(str(error).split()) or type(error).__name__, style="red")
+    said = " ".join(str(error).split())
+    expected = isinstance(error, WhorlError | OSError) and said
+    say(said if expected else f"{type(error).__name__}: {said}", style="red")
     for note in getattr(error, "__notes__", ()):
         err().print(f"  {plain(note)}", style="dim", markup=False, soft_wrap=True)
 

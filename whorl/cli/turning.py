@@ -44,7 +44,8 @@ def run(
 ) -> None:
     """Turn again and again. A turn that fails is reported, and the next is tried.
 
-    Ctrl-C or SIGTERM stops after the turn that is running; once more stops at once, and the next turn finishes it.
+    Ctrl-C or SIGTERM stops after the turn that is running. Once more stops at
+    once, and the next turn finishes it.
     """
     from whorl.cli import account
     from whorl.cli.service import Stop, repeat, seconds

@@ -45,7 +45,7 @@ def sign_test(lost: float, won: float) -> float:
     for losses in range(least, n + 1):  # whole numbers of any length: 2.0**n ends at n = 1023
         found += ways
         ways = ways * (n - losses) // (losses + 1)
-    return found / 2**n
+    return float(found / 2**n)
 
 
 def fewer_than_before(hits: float, n: int, hits_before: float, n_before: int) -> float:

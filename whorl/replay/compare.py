@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from whorl.engines import LocalEngine
 from whorl.errors import DeclarationError, WhorlError
 from whorl.flywheel import declared_in, module_of
 from whorl.label import at_random
@@ -126,10 +127,10 @@ def _work(job: Job, name: str, control: bool, end: Connection) -> None:
         state = job.folder / ".whorl" / "replay" / name
         shutil.rmtree(state, ignore_errors=True)
         wheel = declared_in(job.folder)
+        if control and isinstance(wheel.engine, LocalEngine):
+            wheel = replace(wheel, engine=LocalEngine(workers=1))  # the other arm has the other core
         replayed = replay(
-            replace(wheel, engine=replace(wheel.engine, workers=1))
-            if control and hasattr(wheel.engine, "workers")
-            else wheel,
+            wheel,
             recording_of(job),
             state,
             turns=job.turns,

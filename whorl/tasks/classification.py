@@ -77,7 +77,9 @@ class Classification:
         else:
             full[np.arange(len(X)), np.asarray(fitted.predict(X), dtype=np.intp)] = 1.0
         if not np.isfinite(full).all():
-            raise PartError(f"{type(fitted).__name__} answers with probabilities that are no numbers (NaN or infinite).")
+            raise PartError(
+                f"{type(fitted).__name__} answers with probabilities that are no numbers (NaN or infinite)."
+            )
         return full
 
     def answers(self, outputs: Floats) -> list[Json]:
