@@ -11,7 +11,8 @@ help: ## Print this.
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name what; do printf '  make %-6s %s\n' "$$name" "$$what"; done
 
 demo: $(VENV)/installed ## Replay 1,797 handwritten digits, with a control; writes out/digits.html. Two minutes.
-	$(BIN)/whorl replay examples/digits --report out/digits.html
+	@mkdir -p out
+	$(BIN)/whorl replay examples/digits --wrong 0.01 --report out/digits.html
 
 test: lint ## Everything that must hold before a change goes in: lint, types, tests. Under ten minutes.
 	$(BIN)/python -m pytest -n auto --durations=15

@@ -1,5 +1,6 @@
 """The command line: what people type does what it says, and what goes wrong ends in one clean line and a known code."""
 
+import io
 import json
 import os
 import resource
@@ -8,14 +9,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 import whorl
 from whorl.cli import app
 from whorl.cli.app import COMMANDS
+from whorl.cli.picture import show
 from whorl.cli.service import Stop, repeat, seconds
 from whorl.flywheel import Flywheel
+from whorl.inputs import Image
 from whorl.lock import only_one
 from whorl.records import Decision, Example, Label, LabelRequest, Outcome, Promotion
 
@@ -289,15 +294,15 @@ def test_an_outcome_is_taken_before_and_after_its_decision(turned):
 # -- turn
 
 
-def test_a_turn_says_what_happened(asking):
-    (asking / "new.csv").unlink()
+def test_a_turn_says_what_happened_and_what_to_do(asking, monkeypatch):
+    monkeypatch.chdir(asking)
     points(asking / "newer.csv", [61, 62, 61])
-    run("ingest", asking / "newer.csv", "--wheel", asking)
-    said = run("turn", asking).stdout
+    assert "Next: whorl turn\n" in run("ingest", "newer.csv").stdout
+    said = run("turn").stdout
     assert "sides, turn 3" in said
     assert "3 inputs, 2 kept, 1 not" in said
     assert "0 questions; 6 open" in said
-    assert "whorl label" in said
+    assert "6 questions wait for an answer: whorl label\n" in said
     assert max(len(line) for line in said.splitlines()) <= 80
 
 
@@ -466,3 +471,14 @@ def test_a_report_is_written_and_said_how_to_open(turned):
     assert page.as_uri() in said
     assert page.read_text().startswith("<!")
     assert told("report", turned, "--out", page) == {"path": str(page), "bytes": page.stat().st_size}
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (8, 8, 3), (301, 299), (3, 1000), (1, 1)])
+def test_a_picture_is_never_wider_than_the_terminal(shape):
+    image = Image(*shape, high=16)
+    console = Console(file=io.StringIO(), width=60)
+    show(console, np.full(shape, 16).tolist(), image)
+    lines = console.file.getvalue().rstrip("\n").splitlines()
+    assert max(map(len, lines)) <= 60
+    assert {*"".join(lines)} == {"█"}
+    assert len(lines) <= shape[0]

@@ -71,6 +71,12 @@ def test_a_sample_has_its_size_and_no_row_twice(sizes, n, seed):
     assert ((chances > 0) & (chances <= 1)).all()
 
 
+def test_any_two_rows_may_come_together():
+    random = rng()
+    pairs = {frozenset(systematic_sample(np.ones(5), 2, random)[0].tolist()) for _ in range(300)}
+    assert len(pairs) == 10
+
+
 def test_what_is_asked_for_in_whole_is_certain():
     rows, chances = systematic_sample(np.array([1.0, 5.0, 1e-30]), 3, rng())
     assert sorted(rows.tolist()) == [0, 1, 2]
@@ -109,7 +115,7 @@ def farthest_first(pool, n):
 
 @given(st.integers(1, 25), st.integers(0, 6), st.integers(1, 30), st.integers(0, 1000))
 def test_kcenter_is_the_textbook_method(rows, known, n, seed):
-    places = rng(seed).integers(-30, 30, size=(rows + known, 2)).astype(float)  # whole numbers: no rounding, real ties
+    places = rng(seed).integers(-4, 4, size=(rows + known, 2)).astype(float)  # whole numbers: no rounding, real ties
     pool = replace(toy_pool(rows), vectors=places[:rows], known=places[rows:])
     assert kcenter(pool, n, rng()).rows.tolist() == farthest_first(pool, min(n, rows))
 

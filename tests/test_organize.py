@@ -115,6 +115,13 @@ def test_something_unlike_all_before_opens_a_cell():
     assert chart.centres[-1].tolist() == [99.0, 99.0, 99.0]
 
 
+def test_what_is_just_within_reach_opens_no_cell():
+    assert len(CoverageMap.over(np.zeros((9, 2)), first=9).centres) == 1
+    line = np.arange(CELLS_AT_START + 1, dtype=float)[:, None]  # one place more than cells: the radius is the step
+    assert CoverageMap.over(line, first=len(line)).radius == 1.0
+    assert len(CoverageMap.over(line, first=len(line)).centres) == len(line[::2])
+
+
 def test_a_map_of_nothing_has_no_cells():
     chart = CoverageMap.over(np.zeros((0, 3)), first=0)
     assert chart.centres.shape == (0, 3)

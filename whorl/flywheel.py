@@ -74,15 +74,18 @@ class _Serving:
     fitted: Estimator
 
 
-def open_wheel(folder: str | Path) -> Flywheel:
-    """Open the wheel that `folder`/wheel.py declares. Its state lives in `folder`/.whorl.
+def open_wheel(folder: str | Path, state: str | Path | None = None) -> Flywheel:
+    """Open the wheel that `folder`/wheel.py declares.
+
+    Args:
+        state: folder of its state; `folder`/.whorl if not given.
 
     Raises:
         NotFound: there is no wheel.py.
         DeclarationError: it does not declare a `wheel`, or declares one that cannot work.
     """
     folder = Path(folder)
-    return Flywheel(declared_in(folder), folder / ".whorl")
+    return Flywheel(declared_in(folder), folder / ".whorl" if state is None else Path(state))
 
 
 def declared_in(folder: Path) -> Wheel:

@@ -80,6 +80,7 @@ class Pool:
     weights: Floats  # (N,) above 0: how much more than others the plan wants them
     known: Floats  # (M, V) vectors of what is labelled already
     explore: float  # share of the budget, in [0, 1], that the plan wants spent on what is unlike anything known
+    fill: float = 0.0  # share of the budget, in [0, 1], that the plan wants spent on what has the largest weights
 
 
 @dataclass(frozen=True)

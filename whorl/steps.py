@@ -10,7 +10,7 @@ import numpy as np
 from whorl import decide, label, learn, observe, organize, reinforce
 from whorl.crew import Crew
 from whorl.errors import PartError, Tampered
-from whorl.protocols import Blobs, Journal, Pool, Recipe, Task
+from whorl.protocols import Blobs, Floats, Journal, Pool, Recipe, Task
 from whorl.records import (
     Dataset,
     Example,
@@ -65,20 +65,27 @@ def pool(
     asked = {request.example for request in unanswered}
     taken = {known.rows[example] for example in asked.union(item.example for item in labels) if example in known.rows}
     rows = np.array([row for row in range(len(known.kept)) if row not in taken], dtype=np.intp)
-    labelled = sorted({known.rows[item.example] for item in labels if item.example in known.rows})
-    margins, groups = np.full(len(rows), np.nan), [""] * len(rows)
+    truths = {known.rows[item.example]: item.value for item in labels if item.example in known.rows}
+    labelled = np.array(sorted(truths), dtype=np.intp)
+    margins: Floats = np.full(len(rows), np.nan)
+    looks: list[set[str]] = [set() for _ in rows]
     if crew.champion and len(rows):
         able, outputs = crew.answered(crew.champion, known.X[rows])
         margins[able] = task.margin(outputs)
         for row, group in zip(able.tolist(), task.groups(task.answers(outputs)), strict=True):
-            groups[row] = group
+            looks[row].add(group)
+    if len(labelled) and len(rows):
+        groups = task.groups([truths[row] for row in labelled.tolist()])
+        for look, place in zip(looks, organize.nearest(known.vectors[rows], known.vectors[labelled]), strict=True):
+            look.add(groups[place])
     return Pool(
         ids=tuple(known.kept[row] for row in rows),
         vectors=known.vectors[rows],
         margins=margins,
-        weights=reinforce.weigh(plan, groups, [known.customers[row] for row in rows], known.cells[rows]),
+        weights=reinforce.weigh(plan, looks, [known.customers[row] for row in rows], known.cells[rows]),
         known=known.vectors[labelled],
         explore=plan.explore,
+        fill=plan.fill,
     )
 
 

@@ -78,7 +78,7 @@ def row(turn: Turn, task: Task) -> Text:
         f"{told['kept']:,}",
         f"{told['asked']:,}",
         f"{told['labels']:,}",
-        f"{told['coverage']:.0%}",
+        f"{told['coverage']:.0%}" if told["kept"] else "–",
         screen.worth(overall(told), task),
         f"{sum(told['cost'].values()):,.2f}",
     )

@@ -61,7 +61,8 @@ def ingest(
         return
     rejected.tell()
     known = f", {screen.counted(labels, 'label')}" if truth else ""
-    screen.out().print(f"Kept {screen.counted(rejected.good, 'input')}{known}. Next: [bold]whorl turn[/]")
+    kept = f"Kept {screen.counted(rejected.good, 'input')}{known}. Next: {screen.command('turn', wheel)}"
+    screen.out().print(kept, markup=False, soft_wrap=True)
 
 
 def score(

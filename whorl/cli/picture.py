@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.text import Text
 
 from whorl.cli import screen
-from whorl.inputs import Image
+from whorl.inputs import Image, Table
 from whorl.protocols import Floats, Inputs
 from whorl.records import Json
 
@@ -23,8 +22,8 @@ def show(console: Console, value: Json, inputs: Inputs) -> None:
     if isinstance(inputs, Image):
         pixels = np.asarray(value, dtype=np.float64) / inputs.high
         console.print(picture(pixels.mean(axis=2) if pixels.ndim == 3 else pixels, console.width))
-    elif isinstance(value, dict):
-        screen.facts(console, ((name, ["–" if cell is None else _cell(cell)]) for name, cell in value.items()))
+    elif isinstance(inputs, Table):
+        screen.facts(console, ((name, [_cell(value[name])]) for name in inputs.columns))
     else:
         console.print(screen.plain(json.dumps(value, ensure_ascii=False)), markup=False)
 
@@ -45,5 +44,7 @@ def picture(pixels: Floats, width: int) -> Text:
     return Text("\n".join("".join(SHADES[shade] * 2 for shade in row).rstrip() for row in shades.tolist()))
 
 
-def _cell(cell: Any) -> str:
-    return f"{cell:,g}" if isinstance(cell, float) else str(cell)
+def _cell(cell: Json) -> str:
+    if cell is None:
+        return "–"
+    return f"{cell:,.10g}" if isinstance(cell, float) else str(cell)

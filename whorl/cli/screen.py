@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +60,15 @@ def complain(error: Exception) -> None:
 def say(remark: str, style: str = "") -> None:
     """A remark for whoever watches, on standard error, so that results stay clean."""
     err().print(f"whorl: {plain(remark)}", style=style, markup=False, soft_wrap=True)
+
+
+def command(name: str, folder: Path) -> str:
+    """What to type for `name` on the wheel in `folder`.
+
+    >>> command("turn", Path()), command("label", Path("my shop"))
+    ('whorl turn', "whorl label 'my shop'")
+    """
+    return f"whorl {name}" if folder == HERE else f"whorl {name} {shlex.quote(str(folder))}"
 
 
 def say_json(value: Json) -> None:

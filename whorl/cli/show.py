@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from whorl.flywheel import Flywheel
 
 
-def status(folder: screen.Folder = screen.HERE, as_json: screen.AsJson = False) -> None:
-    """Say where the wheel stands."""
-    from whorl.flywheel import open_wheel
+Replayed = Annotated[bool, typer.Option("--replayed", help="The wheel as the last replay left it.")]
 
-    with open_wheel(folder) as flywheel:
+
+def status(folder: screen.Folder = screen.HERE, replayed: Replayed = False, as_json: screen.AsJson = False) -> None:
+    """Say where the wheel stands."""
+    with _open(folder, replayed) as flywheel:
         if as_json:
             screen.say_json(flywheel.status())
             return
@@ -31,14 +32,14 @@ def status(folder: screen.Folder = screen.HERE, as_json: screen.AsJson = False) 
 def report(
     folder: screen.Folder = screen.HERE,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where to write it.")] = Path("report.html"),
+    replayed: Replayed = False,
     as_json: screen.AsJson = False,
 ) -> None:
     """Write everything about the wheel to one page that any browser opens, also without a network."""
-    from whorl.flywheel import open_wheel
     from whorl.pages import write
     from whorl.story import tell
 
-    with open_wheel(folder) as flywheel:
+    with _open(folder, replayed) as flywheel:
         written = write(tell(flywheel), out)
     if as_json:
         screen.say_json({"path": str(written.resolve()), "bytes": written.stat().st_size})
@@ -50,16 +51,29 @@ def serve(
     folder: screen.Folder = screen.HERE,
     host: Annotated[str, typer.Option(help="Address of this machine to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
+    replayed: Replayed = False,
 ) -> None:
     """Serve decisions, take outcomes and labels, and show the dashboard, over HTTP."""
-    from whorl.flywheel import open_wheel
     from whorl.server import serve as serve_wheel
 
-    with open_wheel(folder) as flywheel:
+    with _open(folder, replayed) as flywheel:
         screen.say(f"{flywheel.wheel.name} at http://{host}:{port}, Ctrl-C to stop")
         with suppress(KeyboardInterrupt):  # it has finished what was in flight by then
             serve_wheel(flywheel, host, port)
         screen.say("stopped")
+
+
+def _open(folder: Path, replayed: bool) -> Flywheel:
+    from whorl.errors import NotFound
+    from whorl.flywheel import open_wheel
+    from whorl.replay.compare import state_of
+
+    if not replayed:
+        return open_wheel(folder)
+    state = state_of(folder, "wheel")
+    if not state.is_dir():
+        raise NotFound(f"No replay of {folder} has left its state behind. Run `whorl replay` first.")
+    return open_wheel(folder, state)
 
 
 def _standing(flywheel: Flywheel) -> Iterator[tuple[str, Sequence[str]]]:

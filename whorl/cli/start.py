@@ -41,11 +41,11 @@ def init(
     wheel.write_text((TEMPLATES / template / "wheel.py").read_text("utf-8"), "utf-8")
 
     here, data = shlex.quote(str(folder)), shlex.quote(str(sample))
-    there = "" if folder == screen.HERE else f" {here}"
+    ingest = f"whorl ingest {data} --truth truth"
     steps = (
         (f"whorl replay {here} {data}", "what this wheel would make of this data"),
-        (f"whorl ingest {data} --truth truth{f' --wheel{there}' if there else ''}", "hand it to the wheel"),
-        (f"whorl turn{there}", "train, prove and promote a first model"),
+        (ingest if folder == screen.HERE else f"{ingest} --wheel {here}", "hand it to the wheel"),
+        (screen.command("turn", folder), "train, prove and promote a first model"),
     )
     console = screen.out()
     console.print(f"Wrote {wheel} (read it: it is short) and {sample}. Next:\n", markup=False, soft_wrap=True)

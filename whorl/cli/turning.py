@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,8 +33,8 @@ def turn(folder: screen.Folder = screen.HERE, as_json: screen.AsJson = False) ->
         took = f"{account.when(closed.event_time)}, {time.monotonic() - started:.1f} s"
         console.print(f"[bold]{flywheel.wheel.name}, turn {closed.number}[/]  [dim]{took}[/]")
         screen.facts(console, account.facts(flywheel, closed, status["open_requests"]))
-        for hint in _hints(status):
-            console.print(hint, soft_wrap=True)
+        for hint in _hints(folder, status):
+            console.print(hint, markup=False, soft_wrap=True)
 
 
 def run(
@@ -60,7 +60,7 @@ def run(
             console.print(account.row(closed, flywheel.wheel.task))
             why = account.promoted(flywheel, closed)
             if why:
-                console.print(f"      promoted {screen.plain(why)}", style="green", markup=False)
+                screen.facts(console, [("   promoted", [why])])
 
     with Stop(lambda: screen.say("stopping after this turn; once more stops at once")) as stop:
         open_wheel(folder).close()  # what cannot work at all fails now, not every hour
@@ -107,12 +107,16 @@ def replay(
         screen.say_json({**asdict(story), "report": str(written) if written else None})
         return
     console = screen.out()
+    from whorl.cli.turns import turn_table
+
     console.print(screen.plain(story.title), style="bold", markup=False)
-    console.print(screen.plain(story.headline), markup=False)
+    console.print(turn_table(story.arms[0]))
+    console.print(screen.plain(story.headline), style="bold", markup=False)
     for note in story.notes:
         console.print(f"  {screen.plain(note)}", style="dim", markup=False)
     if written:
         screen.wrote(written)
+    console.print(f"See the wheel as it is now: whorl serve {screen.plain(folder)} --replayed", markup=False)
 
 
 def rollback(
@@ -152,11 +156,12 @@ def _turn(flywheel: Flywheel) -> Turn:
         return flywheel.turn(say=lambda stage: reach(name, STAGES.index(stage) / len(STAGES), stage))
 
 
-def _hints(status: dict[str, object]) -> list[str]:
+def _hints(folder: Path, status: dict[str, Any]) -> list[str]:
     """What people can do now."""
     hints = []
     if status["open_requests"]:
-        hints.append(f"{status['open_requests']} questions are open: [bold]whorl label[/]")
+        asking = screen.counted(status["open_requests"], "question")
+        hints.append(f"{asking} wait for an answer: {screen.command('label', folder)}")
     if not status["champion"]:
-        hints.append("Nothing serves yet: [bold]whorl label[/] or [bold]whorl ingest FILE --truth NAME[/], then turn.")
+        hints.append("Nothing serves yet. Label some inputs, or ingest some with --truth, and turn again.")
     return hints

@@ -1,4 +1,4 @@
-"""The default: a random audit for honesty, k-center for what nobody has seen, margin for what the model is unsure of."""
+"""The default: a random audit, what nobody has seen, what there is too little of, and what the model is unsure of."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from whorl.errors import DeclarationError
 from whorl.label.audit import at_random
+from whorl.label.deficit import deficit
 from whorl.label.kcenter import kcenter
 from whorl.label.margin import margin
 from whorl.protocols import Picks, Pool, Strategy
@@ -15,7 +16,8 @@ from whorl.protocols import Picks, Pool, Strategy
 
 @dataclass(frozen=True)
 class Mixed:
-    """Split the budget: `audit` at random from everything, then `pool.explore` of the rest by `unlike`, else by `unsure`.
+    """Split the budget: `audit` at random from everything; of the rest `pool.explore` by `unlike`, `pool.fill` by `lacking`,
+    and what is left by `unsure`.
 
     The audit is drawn first and from the whole pool, so that it stays a fair sample whatever the others would have
     chosen. At least one audit is drawn per turn.
@@ -23,6 +25,7 @@ class Mixed:
 
     audit: float = 0.1
     unlike: Strategy = kcenter
+    lacking: Strategy = deficit
     unsure: Strategy = margin
 
     def __post_init__(self) -> None:
@@ -36,11 +39,11 @@ class Mixed:
 
     def __call__(self, pool: Pool, n: int, rng: np.random.Generator) -> Picks:
         audits = max(1, round(self.audit * n)) if n else 0
-        unlike = round(pool.explore * (n - audits))
+        rest = n - audits
         done = at_random(pool, audits, rng)
-        for strategy, share in ((self.unlike, unlike), (self.unsure, n - audits - unlike)):
-            done = then(done, strategy, pool, share, rng)
-        return done
+        done = then(done, self.unlike, pool, round(pool.explore * rest), rng)
+        done = then(done, self.lacking, pool, min(round(pool.fill * rest), n - len(done.rows)), rng)
+        return then(done, self.unsure, pool, n - len(done.rows), rng)
 
 
 def then(done: Picks, strategy: Strategy, pool: Pool, n: int, rng: np.random.Generator) -> Picks:
@@ -53,6 +56,7 @@ def then(done: Picks, strategy: Strategy, pool: Pool, n: int, rng: np.random.Gen
         weights=pool.weights[rest],
         known=np.vstack([pool.known, pool.vectors[done.rows]]),
         explore=pool.explore,
+        fill=pool.fill,
     )
     more = strategy(left, n, rng)
     return Picks(

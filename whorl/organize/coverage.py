@@ -12,6 +12,16 @@ CELLS_AT_START = 48
 """Cells that the first examples are cut into. More see finer holes, fewer fill faster."""
 
 
+def nearest(vectors: Floats, to: Floats) -> Rows:
+    """(N,) for each of `vectors` (N, V) the row of the nearest of `to` (M, V), the first of equals.
+
+    >>> nearest(np.array([[0.0], [9.0]]), to=np.array([[1.0], [8.0]]))
+    array([0, 1])
+    """
+    squares = (to**2).sum(axis=1) - 2 * vectors @ to.T
+    return np.asarray(squares.argmin(axis=1), dtype=np.intp)
+
+
 @dataclass(frozen=True)
 class CoverageMap:
     """Cells with centres (C, V), all of one radius, in the order in which they were opened; a centre never moves."""
@@ -47,8 +57,7 @@ class CoverageMap:
         """(N,) number of the nearest cell."""
         if not len(vectors) or not len(self.centres):
             return np.zeros(len(vectors), dtype=np.intp)
-        squares = (self.centres**2).sum(axis=1) - 2 * vectors @ self.centres.T
-        return np.asarray(squares.argmin(axis=1), dtype=np.intp)
+        return nearest(vectors, self.centres)
 
     def bits(self, cells: Rows) -> Floats:
         """(N,) surprise of landing in `cells`, one after the other: -log2 of the probability given those before.

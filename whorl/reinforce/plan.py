@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -13,6 +14,9 @@ from whorl.records import Json
 
 MOST_WANTED = 4.0
 """No group, customer or region is wanted more than four times as much as others: a plan is a guess, not an order."""
+
+FILL = 0.2
+"""Share of the budget for classes in deficit, where there are any (LOG.md, 2026-11-21)."""
 
 PRIOR_AUDITS = 10
 """A customer's own audits count against this many of everybody: three mistakes of three are not yet a bad customer."""
@@ -24,6 +28,8 @@ class Plan:
 
     explore: float
     """Share of the budget, in [0, 1], for what is unlike anything labelled."""
+    fill: float = 0.0
+    """Share of the budget, in [0, 1], for what the weights below want."""
     groups: Mapping[str, float] = field(default_factory=dict)
     """Classes in deficit among the labels -> weight of examples that the champion takes for one of them."""
     customers: Mapping[str, float] = field(default_factory=dict)
@@ -95,8 +101,11 @@ def plan_next(
         )
     if again:
         because.append(f"{len(again)} labels contradicted the champion: asked for once more")
+    if groups:
+        because.append(f"{FILL:.0%} of the budget goes to what looks like {', '.join(groups)}")
     return Plan(
         explore=explore,
+        fill=FILL if groups else 0.0,
         groups=groups,
         customers=customers,
         cells={str(cell): 2.0 for cell in sorted(holes)},
@@ -105,11 +114,17 @@ def plan_next(
     )
 
 
-def weigh(plan: Plan, groups: Sequence[str], customers: Sequence[str], cells: Rows) -> Floats:
-    """(N,) how much more than others each example is wanted; `groups` are what the champion takes them for."""
+def weigh(plan: Plan, looks: Sequence[AbstractSet[str]], customers: Sequence[str], cells: Rows) -> Floats:
+    """(N,) how much more than others each example is wanted.
+
+    Args:
+        looks: (N,) the groups that each may be of: what the champion takes it for, and what the nearest labelled one is.
+    """
     return np.array(
         [
-            plan.groups.get(group, 1.0) * plan.customers.get(customer, 1.0) * plan.cells.get(str(cell), 1.0)
-            for group, customer, cell in zip(groups, customers, cells.tolist(), strict=True)
+            max((plan.groups.get(group, 1.0) for group in groups), default=1.0)
+            * plan.customers.get(customer, 1.0)
+            * plan.cells.get(str(cell), 1.0)
+            for groups, customer, cell in zip(looks, customers, cells.tolist(), strict=True)
         ]
     )

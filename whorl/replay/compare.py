@@ -93,6 +93,11 @@ def recording_of(job: Job) -> Recording:
     return made
 
 
+def state_of(folder: Path, arm: str) -> Path:
+    """Where an arm of the last replay has left its state."""
+    return folder / ".whorl" / "replay" / arm
+
+
 def labels_to_reach(curve: tuple[tuple[int, float], ...], level: float) -> int | None:
     """Labels at which a curve (labels, utility) first reaches `level`; None if it never does.
 
@@ -124,7 +129,7 @@ def _work(job: Job, name: str, control: bool, end: Connection) -> None:
     from whorl.story import tell_arm
 
     try:
-        state = job.folder / ".whorl" / "replay" / name
+        state = state_of(job.folder, name)
         shutil.rmtree(state, ignore_errors=True)
         wheel = declared_in(job.folder)
         if control and isinstance(wheel.engine, LocalEngine):

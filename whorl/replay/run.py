@@ -112,7 +112,8 @@ def replay(
         truths.update(zip(ids, (row.truth for row in rows), strict=True))
         today += DAY // 2
         if number == 0:
-            for example in np.random.default_rng([seed, 1]).permutation(ids)[:start].tolist():
+            known = [example for example in ids if truths[example] is not None]
+            for example in np.random.default_rng([seed, 1]).permutation(known)[:start].tolist():
                 flywheel.label(example, annotator.answer(example, "start " + example), annotator=annotator.name)
             flywheel.wheel = replace(wheel, labels=replace(wheel.labels, per_turn=0))
         before_turn(flywheel)

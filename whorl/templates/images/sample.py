@@ -1,4 +1,4 @@
-"""What `whorl init images` gives to try the wheel on: scikit-learn's handwritten digits, as three customers send them."""
+"""What `whorl init images` gives to try the wheel on: the digits of scikit-learn, as three customers send them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What `whorl init table` gives to try the wheel on: 1,500 made-up card payments at three banks, one in twelve a fraud."""
+"""What `whorl init table` gives to try the wheel on: 1,500 made-up card payments at three banks, 1 in 11 a fraud."""
 
 import csv
 from pathlib import Path
