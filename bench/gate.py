@@ -213,7 +213,8 @@ def run(seed: int) -> dict:
                     break
             return {
                 "broke": any(BROKE) or not callable(how), "how": getattr(how, "__name__", how), "turn": number,
-                "promoted": promoted, "gone": gone, "how_gone": how_gone, "why": [v.sentence for v in verdicts if v.claim in ("refresh", "rollback")][:1],
+                "promoted": promoted, "gone": gone, "how_gone": how_gone,
+                "why": [v.sentence for v in verdicts if v.claim in ("refresh", "rollback")][:1],
             }  # fmt: skip
 
     ours = turn_all(base, break_it)

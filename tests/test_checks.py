@@ -37,6 +37,7 @@ from whorl import (
     StandardPca,
     Table,
     at_random,
+    deficit,
     kcenter,
     learn,
     margin,
@@ -46,6 +47,7 @@ from whorl.checks import (
     EMBEDDER_CHECKS,
     GATE_CHECKS,
     INPUTS_CHECKS,
+    PROPOSAL_CHECKS,
     RECIPE_CHECKS,
     STRATEGY_CHECKS,
     TASK_CHECKS,
@@ -77,7 +79,7 @@ def parts(**named):
     return pytest.mark.parametrize("part", named.values(), ids=named)
 
 
-@promises(TASK_CHECKS)
+@promises((*TASK_CHECKS, *PROPOSAL_CHECKS))
 @parts(
     digits=(DIGITS.task, range(10)),
     whole_numbers=(Classification([7, -3, 0, 10**12]), [7, 0, -3, np.int64(7)]),
@@ -122,6 +124,7 @@ def test_inputs(part, check):
     at_random=at_random,
     margin=margin,
     kcenter=kcenter,
+    deficit=deficit,
     mixed=Mixed(),
     audits_only=Mixed(audit=1.0),
     mixed_otherwise=Mixed(audit=0.5, unlike=margin, unsure=kcenter),

@@ -274,6 +274,32 @@ def test_an_outcome_teaches_in_the_next_turn(flywheel):
     ]
 
 
+def test_the_outcome_of_a_copy_teaches_too(flywheel):
+    teach(flywheel)
+    first, copy = flywheel.decide_all([{"x": 0.5, "y": 0.0}] * 2)
+    flywheel.outcome(copy.id, "right")
+    assert flywheel.turn().account["labels"] == 25
+    assert taught(flywheel)[flywheel.journal.find(Decision, first.id).example] == "right"
+
+
+def test_what_nobody_asked_about_is_no_fair_sample_and_an_outcome_is(flywheel):
+    teach(flywheel)
+    answer = flywheel.decide({"x": 0.5, "y": 0.0}, customer="acme")
+    (unasked,) = flywheel.observe([{"x": 1.5, "y": 0.0}], customers=["acme"])
+    flywheel.outcome(answer.id, "right")
+    flywheel.label(unasked, "right")
+    assert flywheel.turn().account["measured"] == {"acme": [1.0, 1]}
+
+
+def test_labels_that_people_gave_are_paid_for_in_the_next_turn(flywheel):
+    flywheel.observe(points(20))
+    flywheel.turn()
+    for question in flywheel.questions():
+        flywheel.label(question.example, side(question.input))
+    assert flywheel.turn().account["cost"]["labels"] == 4 * 0.5
+    assert flywheel.turn().account["cost"]["labels"] == 0
+
+
 def test_an_outcome_sent_twice_is_one_outcome(flywheel):
     assert [flywheel.outcome("d", "left", id="o") for _ in range(2)] == ["o", "o"]
     assert flywheel.journal.count(Outcome) == 1

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whorl import Classification, Mixed, at_random, kcenter, margin
+from whorl import Classification, Mixed, at_random, deficit, kcenter, margin
 from whorl.checks.journal import sample
 from whorl.checks.strategy import toy_pool
 from whorl.errors import DeclarationError, PartError
@@ -99,6 +99,14 @@ def test_without_a_champion_margin_draws_by_what_the_plan_wants():
     assert np.allclose(found, [1 / 6, 1 / 6, 1 / 6, 1 / 2], atol=0.06)
 
 
+def test_deficit_takes_what_is_wanted_even_where_the_model_is_sure():
+    pool = replace(toy_pool(4), margins=np.array([0.0, 0.9, 1.0, 0.0]), weights=np.array([1.0, 4.0, 2.0, 1.4]))
+    assert sorted(deficit(pool, 4, rng()).rows.tolist()) == [1, 2], "no more than what is wanted"
+    found = frequencies(lambda random: deficit(pool, 1, random).rows, 4)
+    assert found[1] == pytest.approx(2 * np.exp(0.2) * found[2], rel=0.15)
+    assert found[0] == found[3] == 0
+
+
 def farthest_first(pool, n):
     """Greedy k-center as textbooks have it: all distances, one by one."""
     chosen, known = [], [tuple(row) for row in pool.known]
@@ -144,18 +152,26 @@ def test_audits_say_their_true_probability():
 
 
 @pytest.mark.parametrize(
-    ("n", "explore", "expected"),
+    ("n", "explore", "fill", "expected"),
     [
-        (20, 0.5, {"audit": 2, "coverage": 9, "margin": 9}),
-        (20, 0.0, {"audit": 2, "margin": 18}),
-        (20, 1.0, {"audit": 2, "coverage": 18}),
-        (1, 0.5, {"audit": 1}),
-        (2, 1.0, {"audit": 1, "coverage": 1}),
-        (0, 0.5, {}),
+        (20, 0.5, 0.0, {"audit": 2, "coverage": 9, "margin": 9}),
+        (20, 0.0, 0.0, {"audit": 2, "margin": 18}),
+        (20, 1.0, 0.0, {"audit": 2, "coverage": 18}),
+        (20, 0.5, 0.2, {"audit": 2, "coverage": 9, "deficit": 4, "margin": 5}),
+        (20, 1.0, 1.0, {"audit": 2, "coverage": 18}),
+        (1, 0.5, 0.5, {"audit": 1}),
+        (2, 1.0, 0.0, {"audit": 1, "coverage": 1}),
+        (0, 0.5, 0.5, {}),
     ],
 )
-def test_the_budget_is_split_as_the_plan_says(n, explore, expected):
-    assert Counter(Mixed()(toy_pool(40, explore=explore), n, rng()).reasons) == expected
+def test_the_budget_is_split_as_the_plan_says(n, explore, fill, expected):
+    pool = replace(toy_pool(40, explore=explore, fill=fill), weights=np.full(40, 2.0))
+    assert Counter(Mixed()(pool, n, rng()).reasons) == expected
+
+
+def test_what_nothing_is_wanted_for_goes_to_the_undecided():
+    pool = replace(toy_pool(40, explore=0.0, fill=0.5), weights=np.ones(40))
+    assert Counter(Mixed()(pool, 20, rng()).reasons) == {"audit": 2, "margin": 18}
 
 
 def test_a_pool_smaller_than_the_budget_is_asked_about_in_whole():
@@ -171,7 +187,7 @@ def test_no_strategy_is_offered_what_another_took():
         return at_random(pool, n, random)
 
     pool = toy_pool(30, known=5)
-    picks = Mixed(audit=0.1, unlike=spy, unsure=spy)(pool, 20, rng())
+    picks = Mixed(audit=0.1, unlike=spy, lacking=at_random, unsure=spy)(pool, 20, rng())
     assert len(set(picks.rows.tolist())) == 20
     assert [len(ids) for ids, _ in offered] == [28, 21]
     assert [known for _, known in offered] == [7, 14], "what was picked counts as known"
@@ -192,7 +208,7 @@ def ask(pool=None, strategy=at_random, again=(), budget=5):
 
 def test_requests_say_why_how_likely_and_at_what_price():
     for request in ask(strategy=Mixed()):
-        assert request.reason in ("audit", "coverage", "margin")
+        assert request.reason in ("audit", "coverage", "deficit", "margin")
         assert 0 < request.probability <= 1
         assert (request.price, request.turn, request.known_time) == (0.1, 3, 1_000_000)
 

@@ -11,7 +11,7 @@ from whorl.checks.journal import sample
 from whorl.records import Fate, Report
 from whorl.reinforce import Plan, account, first_plan, measure, plan_next, weigh
 from whorl.reinforce.account import RECENT, balanced
-from whorl.reinforce.plan import MOST_WANTED
+from whorl.reinforce.plan import FILL, MOST_WANTED
 
 
 def predicted(turn, *rows, role="champion", basis="prequential"):
@@ -154,6 +154,13 @@ def test_groups_in_deficit_are_wanted_up_to_a_limit():
     assert "c has 5 labels, usual are 12: wanted 2.4x" in plan.because
 
 
+def test_a_share_of_the_budget_fills_what_is_in_deficit():
+    lacking = planned(cells=[0] * 21, labelled=range(21), groups=["a"] * 10 + ["b"] * 10 + ["c"])
+    assert lacking.fill == FILL
+    assert "20% of the budget goes to what looks like c" in lacking.because
+    assert planned().fill == first_plan().fill == 0.0
+
+
 def test_a_customer_that_is_served_worse_is_wanted_when_it_is_no_accident():
     plan = planned(audits={"acme": (0.95, 200), "bolt": (0.7, 100), "cargo": (0.0, 1)})
     assert list(plan.customers) == ["bolt", "cargo"]
@@ -190,7 +197,9 @@ def test_a_plan_without_any_traffic_is_no_error():
 
 def test_what_is_wanted_for_several_reasons_is_wanted_more():
     plan = Plan(explore=0.2, groups={"rare": 3.0}, customers={"bolt": 2.0}, cells={"7": 2.0})
-    weights = weigh(plan, ["rare", "rare", "usual", ""], ["bolt", "acme", "acme", "acme"], rows(7, 0, 7, 0))
+    weights = weigh(
+        plan, [{"rare"}, {"usual", "rare"}, {"usual"}, set()], ["bolt", "acme", "acme", "acme"], rows(7, 0, 7, 0)
+    )
     assert weights.tolist() == [12.0, 3.0, 2.0, 1.0]
     assert weigh(plan, [], [], rows()).shape == (0,)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from whorl import LocalEngine, Number, Regression, Table, at_random
-from whorl.errors import BadInput, BadOutcome, DeclarationError, NotFound, WhorlError
+from whorl.errors import BadInput, DeclarationError, NotFound
 from whorl.flywheel import declared_in, module_of
 from whorl.records import Example, Fate, Label, LabelRequest, derived_id
 from whorl.replay import Recorded, Recording, Simulated, read_recording, replay
@@ -49,7 +49,9 @@ def test_the_digits_stream_is_what_the_demo_says_it_is(recording):
     rare = sorted(digits.values())[:2]
     usual = np.median(list(digits.values()))
     assert usual / 45 < np.mean(rare) < usual / 20, digits
-    mixes = {name: [row.truth for row in recording.arriving if row.customer == name] for name in ("acme", "bolt", "cargo")}
+    mixes = {
+        name: [row.truth for row in recording.arriving if row.customer == name] for name in ("acme", "bolt", "cargo")
+    }
     assert np.mean(mixes["bolt"]) + 1 < np.mean(mixes["acme"]) < np.mean(mixes["cargo"]) - 1
     sealed = {row.value.tobytes() for row in recording.sealed}
     assert not sealed & {row.value.tobytes() for row in recording.arriving}, "what judges must never arrive"
@@ -129,7 +131,9 @@ def table_wheel(wheel):
 def test_recordings_are_read_from_csv_and_jsonl_alike(wheel, tmp_path):
     numbers = table_wheel(wheel)
     rows = [{"x": float(n), "truth": n % 10, "customer": "a" if n % 2 else "b"} for n in range(50)]
-    (tmp_path / "d.csv").write_text("x,truth,customer\n" + "".join(f"{r['x']},{r['truth']},{r['customer']}\n" for r in rows))
+    (tmp_path / "d.csv").write_text(
+        "x,truth,customer\n" + "".join(f"{r['x']},{r['truth']},{r['customer']}\n" for r in rows)
+    )
     (tmp_path / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     from_csv, from_jsonl = (read_recording(tmp_path / name, numbers) for name in ("d.csv", "d.jsonl"))
     assert from_csv == from_jsonl
@@ -139,12 +143,13 @@ def test_recordings_are_read_from_csv_and_jsonl_alike(wheel, tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "error", "says"),
     [
-        ("d.csv", "x,other\n1,2\n", BadInput, "lacks truth"),
-        ("d.csv", "x,truth\n1,2\n-3,2\n", BadInput, "row 2"),
-        ("d.csv", "x,truth\n1,200\n", BadOutcome, "row 1"),
+        ("d.csv", "x,other\n1,2\n", BadInput, "truth"),
+        ("d.csv", "x,truth\n1,2\n-3,2\n", BadInput, "line 3"),
+        ("d.csv", "x,truth\n1,200\n", BadInput, "line 2"),
         ("d.csv", "x,truth\n", BadInput, "no rows"),
         ("d.jsonl", "{oops\n", BadInput, "line 1"),
-        ("d.xml", "<x/>", WhorlError, "xml"),
+        ("d.jsonl", "5\n", BadInput, "line 1"),
+        ("d.xml", "<x/>", BadInput, "xml"),
     ],
 )
 def test_a_bad_recording_is_refused_with_the_place_and_the_reason(wheel, tmp_path, name, text, error, says):

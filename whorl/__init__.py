@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # for people and type checkers; the rest of this file does th
     from whorl.flywheel import Flywheel
     from whorl.flywheel import open_wheel as open
     from whorl.inputs import Category, Image, Number, Table
-    from whorl.label import Mixed, at_random, kcenter, margin
+    from whorl.label import Mixed, at_random, deficit, kcenter, margin
     from whorl.organize import StandardPca, last_layer
     from whorl.records import Terms, own_data
     from whorl.tasks import Classification, Regression
@@ -34,6 +34,7 @@ __all__ = [
     "Wheel",
     "WhorlError",
     "at_random",
+    "deficit",
     "kcenter",
     "last_layer",
     "margin",
@@ -47,7 +48,7 @@ _HOMES = {
     "errors": ("WhorlError",),
     "flywheel": ("Flywheel", "open"),
     "inputs": ("Category", "Image", "Number", "Table"),
-    "label": ("Mixed", "at_random", "kcenter", "margin"),
+    "label": ("Mixed", "at_random", "deficit", "kcenter", "margin"),
     "organize": ("StandardPca", "last_layer"),
     "records": ("Terms", "own_data"),
     "tasks": ("Classification", "Regression"),

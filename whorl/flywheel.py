@@ -386,6 +386,7 @@ class Flywheel:
             by=_text("by", by),
             reason="rollback",
             turn=promotions[-1].turn,
+            note=reason,
         )
         self.journal.append(record)
         self._load_champion()
@@ -488,6 +489,8 @@ def _answer(decision: Decision) -> Answer:
 
 
 def _text(name: str, value: object) -> str:
+    if isinstance(value, str) and value != value.encode("utf-8", "replace").decode("utf-8"):
+        raise BadInput(f"The {name} is {value[:MAX_TEXT]!r}; it must be text that UTF-8 can hold.")
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         shown = f"{len(value)} characters long" if isinstance(value, str) else f"a {type(value).__name__}"
         raise BadInput(f"The {name} is {shown}; it must be text of at most {MAX_TEXT} characters.")

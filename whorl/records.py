@@ -196,7 +196,10 @@ class Promotion(Record):
     share: float = 1.0
     by: str = "gate"
     reason: str = ""
+    """`first`, `refresh`, `change` or `rollback`."""
     turn: int = 0
+    note: str = ""
+    """What the person who decided had to say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,6 +114,7 @@ def predict_before_learning(
     crew: Crew,
     lessons: learn.Lessons,
     known: organize.Sorted,
+    truths: Mapping[str, Label],
     reasons: Mapping[str, str],
     reports: Sequence[Report],
     this: Turn,
@@ -123,7 +124,10 @@ def predict_before_learning(
     new = np.array([row for row, example in enumerate(lessons.examples) if example not in before], dtype=np.intp)
     roles = [(crew.champion, "champion")] if crew.champion else []
     roles += [(model, "shadow") for model, _ in crew.shadows]
-    examples, truths = [lessons.examples[row] for row in new], [lessons.truths[row] for row in new]
+    examples, told = [lessons.examples[row] for row in new], [lessons.truths[row] for row in new]
+    # A label may have been given to a copy; and what nobody asked for is a fair sample only if it is an outcome.
+    kinds = {known.rows[example]: label.kind for example, label in truths.items() if example in known.rows}
+    unasked = ["outcome" if kinds[row] == "outcome" else "unasked" for row in lessons.rows[new].tolist()]
     return [
         decide.report(
             model,
@@ -131,10 +135,10 @@ def predict_before_learning(
             "prequential",
             this,
             examples,
-            crew.utility(model, lessons.X[new], truths),
-            crew.wheel.task.groups(truths),
+            crew.utility(model, lessons.X[new], told),
+            crew.wheel.task.groups(told),
             [known.customers[lessons.rows[row]] for row in new],
-            [reasons.get(example, "outcome") for example in examples],
+            [reasons.get(example, other) for example, other in zip(examples, unasked, strict=True)],
         )
         for model, role in roles
     ]

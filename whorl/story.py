@@ -162,9 +162,10 @@ def _map_and_confusion(
     examples = journal.read(Example)
     if not examples:
         return (), (), ()
-    X = wheel.inputs.matrix([observe.payload(example, flywheel.blobs) for example in examples])
+    payloads = [observe.payload(example, flywheel.blobs) for example in examples]
+    X = wheel.inputs.matrix(payloads)
     now = Turn(id="", event_time=0, known_time=0, number=0, phase="", watermark=0, seed=0, wheel="")
-    known = organize.sort(examples, X, frozenset(), wheel.embedder, now, 0.0)
+    known = organize.sort(examples, X, [len(each) for each in payloads], frozenset(), wheel.embedder, now, 0.0)
     labels = journal.read(Label)
     truths = {example: label.value for example, label in observe.latest_truths(labels).items()}
     labelled = {known.rows[example]: truth for example, truth in truths.items() if example in known.rows}

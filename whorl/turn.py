@@ -41,9 +41,12 @@ def turn(
     journal.append(*arrivals.refused, *arrivals.truths)
 
     say("organize")
-    X = wheel.inputs.matrix([observe.payload(example, blobs) for example in arrivals.examples])
+    payloads = [observe.payload(example, blobs) for example in arrivals.examples]
+    X = wheel.inputs.matrix(payloads)
     byte_price = wheel.prices.stored_megabyte / 1e6
-    known = organize.sort(arrivals.examples, X, arrivals.new, wheel.embedder, this, byte_price)
+    known = organize.sort(
+        arrivals.examples, X, [len(each) for each in payloads], arrivals.new, wheel.embedder, this, byte_price
+    )
     journal.append(*known.fates)
 
     say("label")
@@ -51,7 +54,9 @@ def turn(
     asked = journal.read(LabelRequest, until=this.watermark)
     unanswered = label.open_requests(asked, labels)
     pool = steps.pool(crew, known, labels, unanswered, plan)
-    budget = max(0, wheel.labels.per_turn - len(unanswered))
+    # People answer later, and are not asked for more than a turn's budget at once; what answers at once has no answer.
+    waiting = 0 if wheel.labels.annotator else len(unanswered)
+    budget = max(0, wheel.labels.per_turn - waiting)
     requests = label.request_labels(pool, wheel.strategy, plan.again, budget, wheel.labels.price, this, rng)
     journal.append(*requests)
     answers = steps.annotate(wheel, blobs, arrivals.examples, requests, this)
@@ -65,7 +70,7 @@ def turn(
     reports, judgement, fitted = journal.read(Report, until=this.watermark), decide.NOTHING, 0
     if dataset:
         reasons = decide.reasons_asked([*asked, *requests])
-        predicted = steps.predict_before_learning(crew, lessons, known, reasons, reports, this)
+        predicted = steps.predict_before_learning(crew, lessons, known, truths, reasons, reports, this)
         contenders, taught, failures = steps.train(crew, lessons, dataset, this)
         fitted = learn.rows_fitted(lessons, len(contenders))
         journal.append(dataset, *(contender.model for contender in contenders), *predicted, *taught)
@@ -79,7 +84,9 @@ def turn(
             journal.append(decide.promote(judgement, this))
 
     say("reinforce")
-    spent = {"labels": sum(answer.cost for answer in answers), "training": fitted * wheel.prices.training_row}
+    given = [each for each in journal.read(Label, last.watermark if last else 0, this.watermark) if each.kind != "rule"]
+    paid = sum(each.cost for each in (*given, *answers))
+    spent = {"labels": paid, "training": fitted * wheel.prices.training_row}
     closed = steps.close(crew, this, arrivals, known, lessons, spent, len(requests), reports, judgement)
     journal.append(closed)
     return closed

@@ -9,7 +9,7 @@ from whorl.checks.inputs import INPUTS_CHECKS
 from whorl.checks.journal import JOURNAL_CHECKS
 from whorl.checks.recipe import RECIPE_CHECKS
 from whorl.checks.strategy import STRATEGY_CHECKS
-from whorl.checks.task import TASK_CHECKS
+from whorl.checks.task import PROPOSAL_CHECKS, TASK_CHECKS
 
 __all__ = [
     "ANNOTATOR_CHECKS",
@@ -19,6 +19,7 @@ __all__ = [
     "GATE_CHECKS",
     "INPUTS_CHECKS",
     "JOURNAL_CHECKS",
+    "PROPOSAL_CHECKS",
     "RECIPE_CHECKS",
     "STRATEGY_CHECKS",
     "TASK_CHECKS",

@@ -17,7 +17,7 @@ MOST_UNEVEN = 50.0
 """Chi-square of 1,200 audits in a pool of 12: above it once in a million fair draws, and always when one row is avoided."""
 
 
-def toy_pool(n: int = 30, known: int = 5, dimensions: int = 3, explore: float = 0.4) -> Pool:
+def toy_pool(n: int = 30, known: int = 5, dimensions: int = 3, explore: float = 0.4, fill: float = 0.2) -> Pool:
     """`n` examples around three places, most of them near the first, with margins and weights of all sizes.
 
     >>> toy_pool(2).ids, toy_pool(2).vectors.shape
@@ -33,6 +33,7 @@ def toy_pool(n: int = 30, known: int = 5, dimensions: int = 3, explore: float = 
         weights=np.exp(rng.normal(size=n)),
         known=places[:1] + rng.normal(size=(known, dimensions)),
         explore=explore,
+        fill=fill,
     )
 
 
@@ -50,6 +51,8 @@ POOLS: dict[str, Pool] = {
     "one dimension": toy_pool(dimensions=1),
     "explore nothing": toy_pool(explore=0.0),
     "explore everything": toy_pool(explore=1.0),
+    "fill everything": toy_pool(explore=0.0, fill=1.0),
+    "nothing wanted": replace(toy_pool(fill=1.0), weights=np.ones(30)),
 }
 """Pools on which careless strategies stumble."""
 

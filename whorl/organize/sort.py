@@ -30,9 +30,15 @@ class Sorted:
 
 
 def sort(
-    examples: Sequence[Example], X: Floats, new: frozenset[str], embedder: Embedder, turn: Turn, price_per_byte: float
+    examples: Sequence[Example],
+    X: Floats,
+    sizes: Sequence[int],
+    new: frozenset[str],
+    embedder: Embedder,
+    turn: Turn,
+    price_per_byte: float,
 ) -> Sorted:
-    """Place `examples` (in order of arrival; X has a row for each), and account for those in `new`.
+    """Place `examples` (in order of arrival; X has a row and `sizes` the bytes of each), and account for those in `new`.
 
     The embedder is fitted on the first 2^k kept examples, k as large as possible: refitted each time the data doubles,
     and for the rest of the time the same, whoever computes it.
@@ -53,7 +59,7 @@ def sort(
         if example.id not in new:
             continue
         copy_of = examples[int(first[place])] if first[place] != place else None
-        size = len(example.payload or b"")
+        size = sizes[place]
         fates.append(
             Fate(
                 id=derived_id(turn.event_time, turn.number, "organize", example.id),

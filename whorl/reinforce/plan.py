@@ -96,9 +96,8 @@ def plan_next(
             )
     if holes:
         cell, count = max(sorted(holes.items()), key=lambda hole: hole[1])
-        because.append(
-            f"{len(holes)} regions have traffic and no label (the largest, cell {cell}, {count} examples): 2x"
-        )
+        regions = "1 region has" if len(holes) == 1 else f"{len(holes)} regions have"
+        because.append(f"{regions} traffic and no label (cell {cell} has most, {count} examples): wanted 2x")
     if again:
         because.append(f"{len(again)} labels contradicted the champion: asked for once more")
     if groups:

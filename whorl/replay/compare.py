@@ -114,7 +114,7 @@ def _hear(end: Connection, ends: Mapping[Any, str], arms: dict[str, Arm], say: C
     except EOFError:
         raise WhorlError(f"The process of the {name} arm ended before its replay did.") from None
     if kind == "failed":
-        raise told[0]
+        raise WhorlError(told[0])
     if kind == "at":
         say(name, told[0], told[1])
         return
@@ -149,7 +149,7 @@ def _work(job: Job, name: str, control: bool, end: Connection) -> None:
         )
         end.send(("done", tell_arm(replayed, name)))
     except Exception as error:
-        end.send(("failed", error if isinstance(error, WhorlError) else WhorlError(traceback.format_exc())))
+        end.send(("failed", str(error) if isinstance(error, WhorlError) else traceback.format_exc()))
 
 
 def _story(job: Job, arms: Mapping[str, Arm]) -> Story:

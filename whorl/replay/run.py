@@ -104,9 +104,10 @@ def replay(
     for number, chunk in enumerate(chunks):
         today = START + number * DAY
         rows = [arriving[place] for place in chunk]
-        served = judge.served(rows) if number else {}
+        serves = number > 0 and flywheel.champion() is not None
+        served = judge.served(rows) if serves else {}
         before = flywheel.journal.last()
-        arrive = flywheel.decide_all if number else flywheel.observe
+        arrive = flywheel.decide_all if serves else flywheel.observe
         arrive([row.value for row in rows], customers=[row.customer for row in rows])
         ids = [example.id for example in flywheel.journal.read(Example, after=before)]
         truths.update(zip(ids, (row.truth for row in rows), strict=True))
