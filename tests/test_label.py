@@ -186,7 +186,7 @@ def test_no_strategy_is_offered_what_another_took():
         offered.append((pool.ids, len(pool.known)))
         return at_random(pool, n, random)
 
-    pool = toy_pool(30, known=5)
+    pool = toy_pool(30, known=5, fill=0.0)
     picks = Mixed(audit=0.1, unlike=spy, lacking=at_random, unsure=spy)(pool, 20, rng())
     assert len(set(picks.rows.tolist())) == 20
     assert [len(ids) for ids, _ in offered] == [28, 21]

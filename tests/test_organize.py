@@ -262,6 +262,7 @@ def test_a_copy_has_the_row_of_what_it_copies_and_costs_nothing():
     found = sort(
         arriving(X, ["a", "b", "a", "c"]),
         X,
+        [10, 20, 10, 30],
         frozenset({"e0", "e1", "e2", "e3"}),
         StandardPca(),
         TURN,

@@ -21,11 +21,11 @@ def turn_table(arm: Arm) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
     customers = sorted({name for row in arm.rows for name in row.measured})
     several = len(customers) > MOST_CUSTOMERS
     names = ["turn", "new", "kept", "ask", "labels", "cover"]
-    names += ["worst"] if several else [screen.plain(name)[:8] or "all" for name in customers]
+    names += ["worst"] if several else [screen.plain(name)[:5] or "all" for name in customers]
     for name in (*names, "balanced"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
@@ -45,7 +45,7 @@ def turn_table(arm: Arm) -> Table:
             *measured,
             _share(row.balanced, 1),
             Text(_verdict(row), style=screen.DECISIONS.get(row.decision, "")),
-            screen.money(row.cost),
+            f"{row.cost:,.2f}",
         )
     return table
 
@@ -56,4 +56,4 @@ def _share(value: float | None, digits: int = 0) -> str:
 
 def _verdict(row: TurnRow) -> str:
     """`promote logistic`: what was decided about which recipe; the whole sentence stands in the report."""
-    return f"{row.decision} {screen.plain(row.verdict.split(':')[0])}"[:22]
+    return f"{row.decision} {screen.plain(row.verdict.split(':')[0])}"[:19]
