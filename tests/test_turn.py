@@ -312,3 +312,21 @@ def test_two_turns_at_once_leave_one_account_each_and_the_clock_never_goes_back(
         second = flywheel.turn(at=AT - DAY)
         assert second.event_time > first.event_time
         assert [turn.number for turn in flywheel.journal.read(Turn)] == [1, 1, 2, 2]
+
+
+def test_labels_of_a_class_that_is_not_declared_any_more_teach_nothing_and_stop_nothing(tmp_path):
+    truths = {}
+    with opened(tmp_path, truths) as flywheel:
+        ids = arrive(flywheel, truths, range(80))
+        for example in ids[:40]:
+            flywheel.label(example, truths[example])
+        flywheel.turn()
+        nine = replace(flywheel.wheel, task=Classification(range(9)), labels=Labels(per_turn=0))
+        flywheel.wheel = nine
+        for example in ids[40:45]:
+            if truths[example] != 9:
+                flywheel.label(example, truths[example])
+        closed = flywheel.turn()
+        learned = flywheel.blobs.get(flywheel.journal.read(Dataset)[-1].blob).decode()
+        assert closed.account["labels"] > 30
+        assert not any(example in learned for example, truth in truths.items() if truth == 9)

@@ -166,7 +166,7 @@ def _map_and_confusion(
     X = wheel.inputs.matrix(payloads)
     now = Turn(id="", event_time=0, known_time=0, number=0, phase="", watermark=0, seed=0, wheel="")
     known = organize.sort(examples, X, [len(each) for each in payloads], frozenset(), wheel.embedder, now, 0.0)
-    labels = journal.read(Label)
+    labels = observe.fitting(journal.read(Label), wheel.task.check)
     truths = {example: label.value for example, label in observe.latest_truths(labels).items()}
     labelled = {known.rows[example]: truth for example, truth in truths.items() if example in known.rows}
     serving = flywheel.champion()

@@ -50,7 +50,7 @@ def turn(
     journal.append(*known.fates)
 
     say("label")
-    labels = [*journal.read(Label, until=this.watermark), *arrivals.truths]
+    labels = [*observe.fitting(journal.read(Label, until=this.watermark), wheel.task.check), *arrivals.truths]
     asked = journal.read(LabelRequest, until=this.watermark)
     unanswered = label.open_requests(asked, labels)
     pool = steps.pool(crew, known, labels, unanswered, plan)

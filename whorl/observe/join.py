@@ -6,8 +6,11 @@ the same moment the one that arrived last. Unknown stays unknown: what has no ou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
 
+from whorl.errors import BadOutcome
 from whorl.records import Label, Outcome
 
 
@@ -30,6 +33,20 @@ def latest_outcomes(outcomes: Sequence[Outcome]) -> dict[str, Outcome]:
         if before is None or outcome.known_time >= before.known_time:
             latest[outcome.decision] = outcome
     return latest
+
+
+def fitting(labels: Sequence[Label], check: Callable[[Any], Any]) -> list[Label]:
+    """The labels that still fit the task: a class that is not declared any more teaches nothing, and stops nothing.
+
+    Args:
+        check: the task's; raises BadOutcome for what does not fit.
+    """
+    fit = []
+    for label in labels:
+        with suppress(BadOutcome):
+            check(label.value)
+            fit.append(label)
+    return fit
 
 
 def latest_truths(labels: Sequence[Label]) -> dict[str, Label]:
