@@ -318,6 +318,33 @@ def test_a_corrected_outcome_counts_from_the_next_turn_on(flywheel):
     assert taught(flywheel)[example] == "right"
 
 
+def test_a_correction_counts_even_if_its_clock_was_behind(open_it):
+    clock = Clock()
+    flywheel = open_it()
+    flywheel.clock = clock
+    teach(flywheel)
+    answer = flywheel.decide({"x": 0.5, "y": 0.0})
+    clock.now += 3_600_000_000
+    flywheel.outcome(answer.id, "left", id="first")
+    flywheel.turn()
+    clock.now -= 1_800_000_000
+    flywheel.outcome(answer.id, "right", supersedes="first")
+    flywheel.turn()
+    assert taught(flywheel)[flywheel.journal.find(Decision, answer.id).example] == "right"
+
+
+def test_a_class_that_is_no_longer_declared_stops_no_turn(open_it):
+    three = open_it(replace(WHEEL, task=Classification(["left", "right", "centre"])))
+    teach(three)
+    (example,) = three.observe([{"x": 0.0, "y": 0.0}])
+    three.label(example, "centre")
+    three.turn()
+    two = open_it()
+    closed = teach(two, 3, seed=2)
+    assert closed.account["labels"] == 24 + 3
+    assert example not in taught(two)
+
+
 def taught(flywheel):
     """Example -> truth in the newest dataset."""
     newest = flywheel.journal.read(Model)[-1].dataset

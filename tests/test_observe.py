@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from whorl import Classification, own_data
 from whorl.checks.journal import sample
 from whorl.errors import NotFound
-from whorl.observe import drain, latest_outcomes, latest_truths, payload
+from whorl.observe import drain, fitting, latest_outcomes, latest_truths, payload
 from whorl.observe.admission import refusal
 from whorl.records import Decision, Example, Label, Outcome, Terms, Turn
 from whorl.stores import MemoryBlobs, MemoryJournal
@@ -163,6 +163,10 @@ def test_an_outcome_that_no_longer_fits_the_task_is_left_out(journal):
     journal.append(example("e"), decision("d", "e"), outcome("o", "d", "cat"))
     found = arrivals(journal)
     assert (found.truths, found.waiting) == ((), 0)
+
+
+def test_labels_that_no_longer_fit_the_task_are_left_out():
+    assert [one.example for one in fitting([label("a", 7), label("b", "cat"), label("c", 8)], TASK.check)] == ["a", "c"]
 
 
 def test_nothing_arrived_is_no_error(journal):

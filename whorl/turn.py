@@ -50,7 +50,9 @@ def turn(
     journal.append(*known.fates)
 
     say("label")
-    labels = [*observe.fitting(journal.read(Label, until=this.watermark), wheel.task.check), *arrivals.truths]
+    # Those of outcomes were made anew: a correction counts even if its clock was behind that of what it corrects.
+    told = [each for each in journal.read(Label, until=this.watermark) if each.kind != "outcome"]
+    labels = [*observe.fitting(told, wheel.task.check), *arrivals.truths]
     asked = journal.read(LabelRequest, until=this.watermark)
     unanswered = label.open_requests(asked, labels)
     pool = steps.pool(crew, known, labels, unanswered, plan)
