@@ -99,4 +99,5 @@ def test_a_wheel_on_photographs_with_a_long_tail_finds_more_of_the_tail_than_cha
     tail = [name for name in classes if usual[name] < 25]
     assert sum(ours[name] for name in tail) > sum(theirs[name] for name in tail)
     assert len(ours) >= len(theirs)
+    print(*[v.sentence for v in arms["wheel"].flywheel.journal.read(Verdict)], sep="\n")
     assert arms["wheel"].judged[-1].overall > arms["wheel"].judged[0].overall

@@ -48,6 +48,19 @@ def sign_test(lost: float, won: float) -> float:
     return float(found / 2**n)
 
 
+def at_least(lost: float, held: float, usual: float) -> float:
+    """Chance of losing at least `lost` of `held`, if each is lost with probability `usual` (binomial).
+
+    Parts are rounded in favour of chance: fewer lost of more.
+
+    >>> at_least(2, 2, 0.1), at_least(0, 5, 0.1)
+    (0.01, 1.0)
+    """
+    least, n = math.floor(lost + 1e-9), math.ceil(held - 1e-9)
+    found = math.fsum(math.comb(n, k) * usual**k * (1 - usual) ** (n - k) for k in range(least, n + 1))
+    return min(1.0, round(found, 15))
+
+
 def fewer_than_before(hits: float, n: int, hits_before: float, n_before: int) -> float:
     """Chance of at most `hits` of `n`, if these n and the n_before were drawn from one urn (Fisher's exact test).
 

@@ -3,7 +3,8 @@
 A refresh (the champion's recipe, on the champion's data and more) has a strong prior: more data helps. So its claim is
 *checked* where it can fail. What both models were taught, it must still know, in total and in each group; what it was
 taught, it must have taken in; and on what is new it must not be harmful. A pipeline that broke fails the first two however
-few labels are new, because they need no new labels. A change has no such prior and must win a bet on every new label.
+few labels are new, because they need no new labels. A recipe that fits its lessons loosely may fail them by itself; then a
+bet on the new labels that is won 20 to 1 overrules them. A change has no such prior and must win a bet on every new label.
 
 What it costs and what it catches, measured: `bench/gate.py`; how it came about: LOG.md.
 """
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from whorl.decide.evidence import fewer_than_before, sign_test, wealth
+from whorl.decide.evidence import at_least, fewer_than_before, sign_test, wealth
 from whorl.errors import DeclarationError
 from whorl.protocols import Case, Floats, Ruling
 
@@ -48,6 +49,7 @@ class ProofOrNoHarm:
             "pairs": float(len(gain)),
             "gain": float(gain.mean()) if len(gain) else 0.0,
             "harm": wealth(-gain),
+            "benefit": wealth(gain),
             "proof": wealth(case.recipe_gain) if case.claim == "change" else 1.0,
             "needed": case.rivals / self.false_change if case.claim == "change" else 1.0,
         }
@@ -56,7 +58,7 @@ class ProofOrNoHarm:
         if surprise:  # before anything else: if the labels are wrong, so is whatever learned from them
             return Ruling("hold", surprise, {**numbers, "surprise": 1.0})
         broken = self.broken(case)
-        if broken:
+        if broken and numbers["benefit"] <= 1 / self.false_change:  # what was learned stands for what will be asked
             return Ruling("reject", f"{broken}; {on_new}", numbers)
         if numbers["harm"] > 1 / self.false_harm:
             odds = f"odds of harm {numbers['harm']:.1f}, at most {1 / self.false_harm:.0f} allowed"
@@ -87,8 +89,8 @@ class ProofOrNoHarm:
         Each recipe is held to what it took in itself when it was last sound: another recipe than the champion's may
         rightly fit its lessons less closely, and only must not lose a whole group.
         """
-        lost_group = _lost_group(case.learned, case.learned_groups, least=1.0, share=0.5)
-        lost_group = lost_group or _lost_group(case.known, case.known_groups, least=2.0, share=1.0)
+        lost_group = _lost_group(case.learned, case.learned_groups, 1.0, 0.5, self.false_break)
+        lost_group = lost_group or _lost_group(case.known, case.known_groups, 2.0, 1.0, self.false_break)
         if lost_group:
             return lost_group
         then, now = case.learned
@@ -119,14 +121,22 @@ class ProofOrNoHarm:
         )
 
 
-def _lost_group(pair: tuple[Floats, Floats], groups: Sequence[str], least: float, share: float) -> str:
-    """The first group of which at least `least`, and this `share`, of what was held is lost; empty when none."""
+def _lost_group(pair: tuple[Floats, Floats], groups: Sequence[str], least: float, share: float, chance: float) -> str:
+    """The first group of which too much of what was held is lost; empty when none.
+
+    Too much is at least `least`, at least this `share`, and more than the recipe's own unrest explains: if each lesson
+    were lost as often as those of all other groups are, so many would be lost with a probability below `chance`.
+    """
     held: dict[str, float] = defaultdict(float)
     down: dict[str, float] = defaultdict(float)
+    gross: dict[str, float] = defaultdict(float)
     for group, before, after in zip(groups, *pair, strict=True):
         held[group] += before
         down[group] += before - after
+        gross[group] += max(before - after, 0.0)
     for group, lost in down.items():
-        if lost >= max(least, share * held[group]):
+        elsewhere = sum(held.values()) - held[group], sum(gross.values()) - gross[group]
+        usual = (elsewhere[1] + 0.5) / (elsewhere[0] + 1.0)
+        if lost >= max(least, share * held[group]) and at_least(lost, held[group], usual) < chance:
             return f"it lost {lost:g} of the {held[group]:g} lessons about {group} that were held before"
     return ""

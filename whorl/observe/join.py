@@ -24,10 +24,10 @@ def latest_outcomes(outcomes: Sequence[Outcome]) -> dict[str, Outcome]:
     >>> latest_outcomes([said("corrected", 1, supersedes="first"), said("first", 2)])["d"].value
     'corrected'
     """
-    superseded = {outcome.supersedes for outcome in outcomes if outcome.supersedes}
+    superseded = {(outcome.decision, outcome.supersedes) for outcome in outcomes if outcome.supersedes != outcome.id}
     latest: dict[str, Outcome] = {}
     for outcome in outcomes:
-        if outcome.id in superseded:
+        if (outcome.decision, outcome.id) in superseded:
             continue
         before = latest.get(outcome.decision)
         if before is None or outcome.known_time >= before.known_time:
