@@ -175,6 +175,23 @@ def test_a_challenger_that_lost_all_that_the_champion_knows_of_a_group_is_reject
         assert "it lost 20 of the 20 lessons about 0" in ruling.sentence
 
 
+def test_a_group_counts_as_lost_only_beyond_the_unrest_that_a_recipe_shows_elsewhere():
+    groups = ("rare",) * 2 + ("usual",) * 98
+    calm = toy_case(learned=(np.ones(100), ones_but(100, 0, 1)), learned_groups=groups)
+    assert "it lost 2 of the 2 lessons about rare" in GATE(calm).sentence
+    # A recipe that fits loosely loses and wins lessons all the time: two more are no news.
+    before, now = ones_but(100, *range(10, 40)), ones_but(100, 0, 1, *range(40, 70))
+    restless = toy_case(learned=(before, now), learned_groups=groups, taught=np.ones(120))
+    assert GATE(restless).decision == "promote"
+
+
+@pytest.mark.parametrize(("wins", "decision"), [(4, "reject"), (12, "promote")])
+def test_a_bet_on_new_labels_that_is_won_overrules_what_was_learned(wins, decision):
+    fresh = (ones_but(20, *range(wins)), np.ones(20))
+    lost = ones_but(100, *range(0, 50, 5))
+    assert GATE(toy_case(fresh=fresh, learned=(np.ones(100), lost))).decision == decision
+
+
 def test_losses_all_over_are_rejected_when_they_are_no_accident():
     spread = [group + 5 * step for group in range(5) for step in range(2)]
     ruling = GATE(toy_case(learned=(np.ones(100), ones_but(100, *spread))))
@@ -185,7 +202,9 @@ def test_losses_all_over_are_rejected_when_they_are_no_accident():
 
 
 def test_a_challenger_that_did_not_take_in_its_lessons_is_rejected():
-    ruling = GATE(toy_case(new=60, taught=ones_but(160, *range(100, 118)), taught_now=np.zeros(160, dtype=bool)))
+    even = (np.ones(60), np.ones(60))
+    nothing_now = np.zeros(160, dtype=bool)
+    ruling = GATE(toy_case(new=60, fresh=even, taught=ones_but(160, *range(100, 118)), taught_now=nothing_now))
     assert ruling.decision == "reject"
     assert "it took in 88.8% of its lessons, and 100.0% when it was last sound" in ruling.sentence
 
