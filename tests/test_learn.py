@@ -529,3 +529,16 @@ def test_a_model_that_was_kept_answers_the_same():
     for model in (KNeighborsClassifier(3), SVC(), RandomForestClassifier(5, random_state=0)):
         fitted = model.fit(X[:100], y[:100])
         assert np.array_equal(load(dump(fitted)).predict(X), fitted.predict(X))
+
+
+class Plain:
+    """A parameter without a repr of its own."""
+
+
+def test_a_recipe_does_not_change_with_the_address_of_what_it_holds():
+    from sklearn.preprocessing import FunctionTransformer
+
+    def recipe():
+        return FunctionTransformer(kw_args={"what": Plain(), "names": {"b", "a"}})
+
+    assert recipe_hash(recipe(), 1, 2) == recipe_hash(recipe(), 1, 2)

@@ -330,3 +330,19 @@ def test_labels_of_a_class_that_is_not_declared_any_more_teach_nothing_and_stop_
         learned = flywheel.blobs.get(flywheel.journal.read(Dataset)[-1].blob).decode()
         assert closed.account["labels"] > 30
         assert not any(example in learned for example, truth in truths.items() if truth == 9)
+
+
+def test_mended_candidates_are_tried_without_waiting_for_another_label(tmp_path):
+    truths = {}
+    with opened(tmp_path, truths) as flywheel:
+        ids = arrive(flywheel, truths, range(60))
+        for example in ids[:40]:
+            flywheel.label(example, truths[example])
+        mended = replace(flywheel.wheel, labels=Labels(per_turn=0))
+        flywheel.wheel = replace(mended, candidates={"broken": lambda seed: LogisticRegression(C=-1.0)})
+        flywheel.turn()
+        assert flywheel.champion() is None
+        assert "could not be trained" in flywheel.journal.read(Verdict)[-1].sentence
+        flywheel.wheel = mended
+        flywheel.turn()
+        assert flywheel.champion() is not None

@@ -101,13 +101,17 @@ def annotate(
     return label.annotate(requests, inputs, wheel.labels.annotator, wheel.task, this)
 
 
-def store_dataset(journal: Journal, blobs: Blobs, lessons: learn.Lessons, this: Turn) -> Dataset | None:
-    """The record of the dataset, its manifest stored; None when it is what the last turn learned from, or empty."""
+def store_dataset(crew: Crew, journal: Journal, lessons: learn.Lessons, this: Turn) -> Dataset | None:
+    """The record of the dataset, its manifest stored; None when it is empty, or what the last turn learned from.
+
+    Without a champion the same lessons are tried again: somebody may have mended the candidates.
+    """
     data = learn.manifest(lessons)
     datasets = journal.read(Dataset, until=this.watermark)
-    if not lessons.examples or (datasets and datasets[-1].version == digest(data)):
+    nothing_new = bool(datasets) and datasets[-1].version == digest(data)
+    if not lessons.examples or (nothing_new and crew.champion):
         return None
-    blobs.put(data)
+    crew.blobs.put(data)
     return learn.dataset_record(data, len(lessons.examples), this, {"until": this.watermark, "folds": learn.FOLDS})
 
 

@@ -68,7 +68,7 @@ def turn(
     say("learn")
     truths = observe.latest_truths(labels)
     lessons = learn.freeze(truths, known.rows, known.kept, known.contents, known.X, organize.near_copies)
-    dataset = steps.store_dataset(journal, blobs, lessons, this)
+    dataset = steps.store_dataset(crew, journal, lessons, this)
     reports, judgement, fitted = journal.read(Report, until=this.watermark), decide.NOTHING, 0
     if dataset:
         reasons = decide.reasons_asked([*asked, *requests])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from importlib.metadata import version
 from typing import Any
 
@@ -72,4 +73,7 @@ def _plain(value: Any) -> Json:
         return value if value == value and abs(value) != float("inf") else repr(value)
     if callable(value):
         return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', type(value).__name__)}"
-    return f"{type(value).__qualname__} {digest(repr(value))}"
+    if isinstance(value, set | frozenset):
+        return sorted(canonical_json(_plain(item)) for item in value)
+    # Without a repr of its own an object shows its address, which is another one in every process.
+    return f"{type(value).__qualname__} {digest(re.sub(' at 0x[0-9a-fA-F]+', '', repr(value)))}"
